@@ -1,0 +1,86 @@
+package mixer
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestMinusTakesOutExactlyOnesOwnVoice(t *testing.T) {
+	frames := [][]int16{{1, 32767, -32768, 100}, {2, 32767, -32768, -100}, {3, -5, 5, 7}}
+	sum := make([]int32, 4)
+	for _, f := range frames {
+		Add(sum, f)
+	}
+	tests := []struct {
+		own  int
+		want []int16
+	}{
+		{0, []int16{5, 32762, -32763, -93}},
+		{1, []int16{4, 32762, -32763, 107}},
+		{2, []int16{3, 32767, -32768, 0}}, // two at full scale: cut, not wrapped
+	}
+	for _, tt := range tests {
+		got := make([]int16, 4)
+		Minus(got, sum, frames[tt.own])
+		for i := range got {
+			if got[i] != tt.want[i] {
+				t.Errorf("mix-minus of %d = %v, want %v", tt.own, got, tt.want)
+				break
+			}
+		}
+	}
+}
+
+// With any voices whatever, what one hears is what the others said, cut to 16 bits, and never depends on oneself.
+func TestMixMinusProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const size = 8
+		voices := rapid.SliceOfN(rapid.SliceOfN(rapid.Int16(), size, size), 1, 6).Draw(t, "voices")
+		own := rapid.IntRange(0, len(voices)-1).Draw(t, "own")
+		sum, others, want, got := make([]int32, size), make([]int32, size), make([]int16, size), make([]int16, size)
+		for i, v := range voices {
+			Add(sum, v)
+			if i != own {
+				Add(others, v)
+			}
+		}
+		Minus(got, sum, voices[own])
+		Saturate(want, others)
+		for i := range got {
+			if got[i] != want[i] {
+				t.Fatalf("sample %d: got %d, want %d", i, got[i], want[i])
+			}
+		}
+		Zero(sum)
+		for i := range sum {
+			if sum[i] != 0 {
+				t.Fatalf("Zero left %d", sum[i])
+			}
+		}
+	})
+}
+
+func BenchmarkAdd(b *testing.B) {
+	sum, frame := make([]int32, 160), make([]int16, 160)
+	for b.Loop() {
+		Add(sum, frame)
+	}
+}
+
+func BenchmarkMinus(b *testing.B) {
+	dst, sum, own := make([]int16, 160), make([]int32, 160), make([]int16, 160)
+	for i := range sum {
+		sum[i], own[i] = int32(i*i*7-90000), int16(i)
+	}
+	for b.Loop() {
+		Minus(dst, sum, own)
+	}
+}
+
+func BenchmarkSaturate(b *testing.B) {
+	dst, sum := make([]int16, 160), make([]int32, 160)
+	for b.Loop() {
+		Saturate(dst, sum)
+	}
+}
