@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// checkCmd is `sipconf check`.
+type checkCmd struct {
+	configFlag
+	Print bool `help:"Print the settings in effect, as a config.yaml, with what comes from the environment."`
+}
+
+func (c *checkCmd) Help() string {
+	return `Each fault is one line: file, line, column, key, what is wrong and what would be right. ` +
+		`The exit status is 1 if there is a fault, and 0 if there are none or only warnings.`
+}
+
+// Run writes the faults to stderr, so that stdout has nothing but the answer.
+func (c *checkCmd) Run(p *process) error {
+	config, warnings, err := c.load(p.environ)
+	for _, warning := range warnings {
+		fmt.Fprintln(p.stderr, warning)
+	}
+	var wrong faults
+	switch {
+	case errors.As(err, &wrong):
+		fmt.Fprintln(p.stderr, wrong)
+		return errSilent
+	case err != nil:
+		return err
+	case c.Print:
+		return writeConfig(p.stdout, config, false)
+	}
+	_, err = fmt.Fprintf(p.stdout, "The configuration is good: sipconf would listen on %s, with RTP on UDP ports %s.\n",
+		enumerate(config.SIP.Listen), config.Media.Ports)
+	return err
+}
+
+// enumerate is "a, b and c".
+func enumerate(listen []listener) string {
+	var b strings.Builder
+	for i, l := range listen {
+		switch {
+		case i == 0:
+		case i == len(listen)-1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(l.String())
+	}
+	return b.String()
+}

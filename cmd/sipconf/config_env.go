@@ -1,0 +1,68 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// variablePrefix begins the name of every environment variable of ours.
+const variablePrefix = "SIPCONF_"
+
+// otherVariables are those that are no key of the configuration: the file to read, and the folder
+// in which the tests keep what they have fetched.
+var otherVariables = []string{"SIPCONF_CONFIG", "SIPCONF_CACHE"}
+
+// readEnviron lets the environment override the file.  A list is written with commas.
+func (r *configReader) readEnviron(environ []string) {
+	for _, entry := range environ {
+		name, text, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(otherVariables, name) {
+			continue
+		}
+		i := slices.IndexFunc(keys, func(k key) bool { return k.variable() == name })
+		if i < 0 {
+			r.unknownVariable(name)
+			continue
+		}
+		r.readVariable(&keys[i], name, text)
+	}
+}
+
+func (r *configReader) readVariable(k *key, name, text string) {
+	value, at := k.value(r.config), place{variable: name}
+	r.seen[k.path] = at
+	delete(r.wrong, k.path) // what the file says no longer counts
+	texts := []string{text}
+	if value.isList() {
+		value.clear()
+		texts = splitList(text)
+	}
+	for i, text := range texts {
+		path := k.path
+		if value.isList() {
+			path += "[" + strconv.Itoa(i) + "]"
+			r.seen[path] = at
+		}
+		if err := value.parse(strings.TrimSpace(text)); err != nil {
+			r.wrong[k.path] = true
+			r.fault(at, path, "%v", err)
+		}
+	}
+}
+
+// splitList splits at the commas.  The empty text is the empty list.
+func splitList(text string) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+func (r *configReader) unknownVariable(name string) {
+	names := slices.Clone(otherVariables)
+	for _, k := range keys {
+		names = append(names, k.variable())
+	}
+	r.fault(place{variable: name}, "", "no setting has this name%s", suggest(name, names))
+}
