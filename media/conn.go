@@ -1,0 +1,16 @@
+package media
+
+import "net/netip"
+
+// Conn is one UDP socket, seen from the tick: it never blocks, and its methods allocate nothing.
+// Used by one goroutine at a time; Close comes last.
+type Conn interface {
+	// Recv takes the oldest datagram that waits into b; ok is false when none waits.  Longer ones are cut.
+	Recv(b []byte) (n int, from netip.AddrPort, ok bool)
+	// Send sends b to the address, or drops it and says false: there is no time to try again.
+	Send(b []byte, to netip.AddrPort) bool
+	// LocalAddr is the address that the socket is bound to.
+	LocalAddr() netip.AddrPort
+	// Close gives the socket back.  Nothing else is called after it.
+	Close() error
+}

@@ -1,0 +1,215 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// errPortBusy says that a port belongs to another process: the next pair is tried.
+var errPortBusy = errors.New("port in use")
+
+// Config is what an Engine needs to know.  The zero value is good; immutable after New.
+type Config struct {
+	Ports     PortRange                 // UDP ports for legs; zero: 20000 to 29999
+	PortRest  time.Duration             // how long a pair of ports rests between two calls; zero: 5 s
+	Loops     int                       // media loops; zero: GOMAXPROCS
+	JitterMax time.Duration             // the most audio that a jitter buffer may hold back; zero: 100 ms
+	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
+	Log       *slog.Logger              // nil: slog.Default()
+}
+
+// Engine owns the media of the process: its loops, its RTP ports, its legs and the RTCP reporter.
+// Safe for concurrent use.
+type Engine struct {
+	cfg      Config
+	ports    *ports
+	loops    []*Loop
+	reporter *reporter
+	broken   chan breakage
+	logging  sync.WaitGroup
+
+	mu     sync.Mutex
+	legs   map[*Leg]struct{}
+	closed bool
+}
+
+// New starts the loops and the RTCP reporter.  It opens no sockets.  Close ends everything.
+func New(cfg Config) (*Engine, error) {
+	if cfg.PortRest == 0 {
+		cfg.PortRest = 5 * time.Second
+	}
+	if cfg.Loops == 0 {
+		cfg.Loops = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	ports, err := newPorts(cfg.Ports, cfg.PortRest)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, ports: ports, broken: make(chan breakage, 16), legs: make(map[*Leg]struct{})}
+	for i := range cfg.Loops {
+		e.loops = append(e.loops, startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), e.broken))
+	}
+	e.reporter = startReporter(e)
+	e.logging.Add(1)
+	go e.logBroken() // ends when Close closes e.broken; Close waits
+	return e, nil
+}
+
+func (e *Engine) logBroken() {
+	defer e.logging.Done()
+	for b := range e.broken {
+		b.report(e.cfg.Log, e.cfg.Broken)
+	}
+}
+
+// Open binds a pair of ports, RTP on the even one and RTCP on the one above, on exactly the local address, and returns
+// the leg on them, which no loop owns yet.  ErrNoPorts: the range is used up.  Any other error is of the address.
+// The address must be a concrete one (not 0.0.0.0): packets have to leave from the address that SDP names.
+func (e *Engine) Open(local netip.Addr) (*Leg, error) {
+	local = local.Unmap()
+	if !local.IsValid() || local.IsUnspecified() || local.IsMulticast() {
+		return nil, fmt.Errorf("open RTP socket: %q is not an address to bind a call to", local)
+	}
+	for range len(e.ports.lent) {
+		port, err := e.ports.take(time.Now())
+		if err != nil {
+			return nil, err
+		}
+		leg, err := e.openOn(local, port)
+		if err == nil {
+			return leg, nil
+		}
+		e.ports.give(port, time.Now()) // a busy port rests like a used one
+		if !errors.Is(err, errPortBusy) {
+			return nil, err
+		}
+	}
+	return nil, ErrNoPorts
+}
+
+// openOn opens both sockets of a leg, or none.
+func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
+	rtp, err := listenUDP(netip.AddrPortFrom(local, port))
+	if err != nil {
+		return nil, fmt.Errorf("open RTP socket: %w", err)
+	}
+	rtcp, err := listenUDP(netip.AddrPortFrom(local, port+1))
+	if err != nil {
+		rtp.Close()
+		return nil, fmt.Errorf("open RTCP socket: %w", err)
+	}
+	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax}, rtp)
+	leg.control.conn = rtcp
+	leg.release = e.release
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		rtp.Close()
+		rtcp.Close()
+		return nil, errors.New("open RTP socket: the media engine is closed")
+	}
+	e.legs[leg] = struct{}{}
+	return leg, nil
+}
+
+// release takes the ports of a closed leg back.
+func (e *Engine) release(leg *Leg) {
+	e.mu.Lock()
+	delete(e.legs, leg)
+	e.mu.Unlock()
+	e.ports.give(leg.LocalAddr().Port(), time.Now())
+}
+
+// all is a snapshot of the open legs.
+func (e *Engine) all() []*Leg {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	legs := make([]*Leg, 0, len(e.legs))
+	for leg := range e.legs {
+		legs = append(legs, leg)
+	}
+	return legs
+}
+
+// Loop is the loop with the fewest attached legs.
+func (e *Engine) Loop() *Loop {
+	best := e.loops[0]
+	for _, l := range e.loops[1:] {
+		if l.legs.Load() < best.legs.Load() {
+			best = l
+		}
+	}
+	return best
+}
+
+// Close ends the reporter, all legs and the loops, and waits for them.  Safe to call twice.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed = true
+	e.mu.Unlock()
+	e.reporter.close()
+	for _, leg := range e.all() {
+		leg.Close()
+	}
+	for _, l := range e.loops {
+		l.close()
+	}
+	close(e.broken)
+	e.logging.Wait()
+}
+
+// Stats is how the engine does.  Plain data, a snapshot.
+type Stats struct {
+	Ticks     uint64        // ticks run, of all loops
+	LateTicks uint64        // ticks that began 5 ms or more after their deadline
+	Skipped   uint64        // ticks that never ran because the loop was more than three behind
+	Panics    uint64        // panics that loops survived
+	WakeP50   time.Duration // half of the ticks began within this time after their deadline
+	WakeP99   time.Duration
+	WakeMax   time.Duration
+	EndP50    time.Duration // half of the ticks had ended within this time after their deadline
+	EndP99    time.Duration
+	Legs      int // open legs
+	Attached  int // legs that a loop owns
+	Ports     int // pairs of ports in use
+}
+
+// Stats counts since New.  Cheap, but not for every tick.
+func (e *Engine) Stats() Stats {
+	var s Stats
+	var wake, end []*histogram
+	for _, l := range e.loops {
+		s.Ticks += l.clock.ticks.Load()
+		s.LateTicks += l.clock.late.Load()
+		s.Skipped += l.clock.skipped.Load()
+		s.Panics += l.clock.panics.Load()
+		s.Attached += int(l.legs.Load())
+		wake, end = append(wake, &l.clock.wake), append(end, &l.clock.end)
+	}
+	w, d := quantiles(wake, 0.5, 0.99, 1), quantiles(end, 0.5, 0.99)
+	s.WakeP50, s.WakeP99, s.WakeMax, s.EndP50, s.EndP99 = w[0], w[1], w[2], d[0], d[1]
+	s.Ports = e.ports.inUse()
+	e.mu.Lock()
+	s.Legs = len(e.legs)
+	e.mu.Unlock()
+	return s
+}
+
+// LogValue writes the figures as one group of a log line.
+func (s Stats) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("legs", s.Legs), slog.Uint64("ticks", s.Ticks), slog.Uint64("late", s.LateTicks),
+		slog.Uint64("skipped", s.Skipped), slog.Duration("wake_p99", s.WakeP99), slog.Duration("end_p99", s.EndP99))
+}
+

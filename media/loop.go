@@ -1,0 +1,190 @@
+package media
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// catchUp is how many missed ticks are run at once when a loop is late; more are skipped.
+const catchUp = 3
+
+// Bus is what a Loop ticks: a room, with all its legs attached to that loop.
+type Bus interface {
+	// Tick runs one 20 ms step.  now is the tick's deadline on the monotonic clock, in nanoseconds.
+	// It must not allocate, lock, log or block.  A panic in it removes the bus from its loop (Config.Broken).
+	Tick(now int64)
+}
+
+// Loop is one media clock: a locked thread that wakes every 20 ms, ticks its buses and then runs the functions that were
+// queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
+// Do and Run may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
+type Loop struct {
+	phase  int64           // offset of this loop's deadlines within 20 ms, so that the loops do not all wake at once
+	broken chan<- breakage // panics on their way to the log; full: dropped, they are counted anyway
+	buses  []Bus           // on the loop only
+	at     int             // which bus is being ticked, -1 between ticks; on the loop only
+	ticked Bus             // that bus, also when it has just removed itself; on the loop only
+	spare  []func()        // the mailbox's other slice; on the loop only
+	thread atomic.Int64    // id of the locked thread
+	legs   atomic.Int64    // attached, or promised by Engine.Loop's callers
+	clock  loopClock
+	ended  chan struct{}
+
+	mu     sync.Mutex
+	mail   []func()
+	closed bool
+}
+
+// breakage is a panic that a loop survived.
+type breakage struct {
+	bus    Bus // nil: it was a function given to Do
+	reason any
+	stack  []byte
+}
+
+// startLoop starts the loop's thread; close ends it and waits.
+func startLoop(phase int64, broken chan<- breakage) *Loop {
+	l := &Loop{phase: phase, broken: broken, at: -1, ended: make(chan struct{})}
+	go l.run() // ends by close, which waits for ended
+	return l
+}
+
+// Do queues f to run on the loop after the current tick.  False when the loop is closed: then f never runs.
+// Never blocks.  f must not block either: no I/O, no logging, no waiting for whoever called Do.
+func (l *Loop) Do(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.mail = append(l.mail, f)
+	return true
+}
+
+// Add puts a bus on the loop, from the next tick on.  On the loop only.
+func (l *Loop) Add(b Bus) { l.buses = append(l.buses, b) }
+
+// Remove takes a bus off the loop; a bus that is not on it is no error.  On the loop only, also in a Tick.
+func (l *Loop) Remove(b Bus) {
+	i := slices.Index(l.buses, b)
+	if i < 0 {
+		return
+	}
+	l.buses = slices.Delete(l.buses, i, i+1)
+	if i <= l.at {
+		l.at-- // the walk over the buses goes on with the one that moved up
+	}
+}
+
+// Attach makes the loop the owner of leg; false when the leg is closed or has another owner.  On the loop only.
+func (l *Loop) Attach(leg *Leg) bool { return leg.attach(l) }
+
+// Detach ends the ownership, so that another loop may attach the leg; what comes in meanwhile waits in the socket.
+// On the loop only.  To move a leg: Detach here, then other.Do(func() { other.Attach(leg) ... }).
+func (l *Loop) Detach(leg *Leg) { leg.detach(l) }
+
+// onLoop says whether the caller runs on the loop's own thread.
+func (l *Loop) onLoop() bool {
+	id := threadID()
+	return id != 0 && int64(id) == l.thread.Load()
+}
+
+// close runs what was queued, ends the loop and waits for it.  Safe to call twice.
+func (l *Loop) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	<-l.ended
+}
+
+func (l *Loop) run() {
+	defer close(l.ended)
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	l.thread.Store(int64(threadID()))
+	deadline := monotonic()/int64(frameTime)*int64(frameTime) + l.phase
+	for {
+		deadline += int64(frameTime)
+		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
+			l.clock.skipped.Add(uint64(missed - catchUp))
+			deadline += (missed - catchUp) * int64(frameTime)
+		}
+		sleepUntil(deadline)
+		l.clock.woke(monotonic() - deadline)
+		l.tick(deadline)
+		l.clock.ran(monotonic() - deadline)
+		if !l.readMail() {
+			return
+		}
+	}
+}
+
+// tick ticks every bus once.  A bus that panics is removed, and the others are ticked as if nothing had happened.
+func (l *Loop) tick(now int64) {
+	l.at = 0
+	for l.at < len(l.buses) {
+		l.tickOn(now)
+	}
+	l.at, l.ticked = -1, nil // Remove outside of a tick has no walk to correct
+}
+
+// tickOn ticks the buses from l.at on, up to the end or a panic: one deferred call for all of them, as long as all goes well.
+func (l *Loop) tickOn(now int64) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			l.Remove(l.ticked)
+			l.at++
+			l.broke(l.ticked, reason)
+		}
+	}()
+	for l.at < len(l.buses) {
+		l.ticked = l.buses[l.at]
+		l.ticked.Tick(now)
+		l.at++
+	}
+}
+
+// readMail runs the queued functions in order; false when the loop is closed and there are no more.
+func (l *Loop) readMail() bool {
+	l.mu.Lock()
+	mail, closed := l.mail, l.closed
+	l.mail = l.spare[:0]
+	l.mu.Unlock()
+	for i, f := range mail {
+		l.call(f)
+		mail[i] = nil // let go of what f holds
+	}
+	l.spare = mail
+	return !closed
+}
+
+func (l *Loop) call(f func()) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			l.broke(nil, reason)
+		}
+	}()
+	f()
+}
+
+func (l *Loop) broke(bus Bus, reason any) {
+	l.clock.panics.Add(1)
+	select {
+	case l.broken <- breakage{bus, reason, debug.Stack()}:
+	default:
+	}
+}
+
+// report logs a panic and tells the owner of the bus; off the loop.
+func (b breakage) report(log *slog.Logger, tell func(Bus, any)) {
+	log.LogAttrs(context.Background(), slog.LevelError, "panic on the media loop",
+		slog.String("bus", fmt.Sprintf("%T", b.bus)), slog.Any("err", b.reason), slog.String("stack", string(b.stack)))
+	if b.bus != nil && tell != nil {
+		tell(b.bus, b.reason)
+	}
+}

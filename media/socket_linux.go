@@ -1,0 +1,133 @@
+package media
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// This is the only file with unsafe and raw system calls.  The wrappers of x/sys/unix allocate a Sockaddr for each packet;
+// here the kernel's own structures live in the socket.  RawSyscall tells Go's scheduler nothing, which is right for calls that
+// cannot block (the sockets are non-blocking) and wrong for all others.
+
+const (
+	receiveBuffer = 64 << 10 // bytes; the kernel doubles it: room for some 170 packets, 3 s of one stream
+	expedited     = 46 << 2  // DSCP EF of RFC 3246, the class that phones and switches expect for voice
+)
+
+// udpSocket is one non-blocking UDP socket outside Go's poller.
+type udpSocket struct {
+	fd    int
+	local netip.AddrPort
+	from  unix.RawSockaddrInet6 // of the last datagram; large enough for both families
+	to4   unix.RawSockaddrInet4
+	to6   unix.RawSockaddrInet6
+}
+
+// listenUDP binds a socket to exactly that address and port; errPortBusy when somebody else has it.
+func listenUDP(local netip.AddrPort) (Conn, error) {
+	family, address := unix.AF_INET, unix.Sockaddr(nil)
+	if local.Addr().Is4() {
+		address = &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()}
+	} else {
+		family = unix.AF_INET6
+		address = &unix.SockaddrInet6{Port: int(local.Port()), Addr: local.Addr().As16(), ZoneId: zoneID(local.Addr().Zone())}
+	}
+	// socket(2): SOCK_NONBLOCK and SOCK_CLOEXEC at once, so that no child process ever inherits it by accident.
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+	if err != nil {
+		return nil, fmt.Errorf("open UDP socket: %w", err)
+	}
+	setOptions(fd, family)
+	if err := unix.Bind(fd, address); err != nil {
+		unix.Close(fd)
+		if errors.Is(err, unix.EADDRINUSE) {
+			err = errPortBusy
+		}
+		return nil, fmt.Errorf("bind %s: %w", local, err)
+	}
+	return newUDPSocket(fd, local), nil
+}
+
+func newUDPSocket(fd int, local netip.AddrPort) *udpSocket {
+	s := &udpSocket{fd: fd, local: local}
+	s.to4.Family = unix.AF_INET
+	s.to6.Family = unix.AF_INET6
+	s.to6.Scope_id = zoneID(local.Addr().Zone()) // a link-local peer is on our own link
+	return s
+}
+
+// setOptions asks for what is good to have.  A container may forbid some of it, so refusals are no errors.
+func setOptions(fd, family int) {
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	if family == unix.AF_INET {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
+		return
+	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, expedited)
+}
+
+// zoneID reads the numeric zone of an address such as fe80::1%2.
+func zoneID(zone string) uint32 {
+	id, _ := strconv.ParseUint(zone, 10, 32)
+	return uint32(id)
+}
+
+// Recv is recvfrom(2): "ssize_t recvfrom(int sockfd, void *buf, size_t len, int flags, struct sockaddr *src_addr, socklen_t *addrlen)";
+// EAGAIN when no datagram waits; a longer datagram is cut to len; addrlen goes in as the room and comes out as the size.
+func (s *udpSocket) Recv(b []byte) (int, netip.AddrPort, bool) {
+	size := uint32(unsafe.Sizeof(s.from))
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&s.from)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0, netip.AddrPort{}, false
+	}
+	return int(n), s.source(), true
+}
+
+// source reads the sender's address.  Ports are in network byte order (ip(7), ipv6(7)).
+func (s *udpSocket) source() netip.AddrPort {
+	if s.from.Family == unix.AF_INET {
+		from := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.from))
+		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), networkOrder(from.Port))
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(s.from.Addr), networkOrder(s.from.Port))
+}
+
+// Send is sendto(2): "ssize_t sendto(int sockfd, const void *buf, size_t len, int flags, const struct sockaddr *dest_addr, socklen_t addrlen)";
+// EAGAIN when the send buffer is full: the packet is dropped, a later one is worth more.
+func (s *udpSocket) Send(b []byte, to netip.AddrPort) bool {
+	var address unsafe.Pointer
+	var size uintptr
+	switch {
+	case s.local.Addr().Is4() && to.Addr().Is4():
+		s.to4.Port, s.to4.Addr = networkOrder(to.Port()), to.Addr().As4()
+		address, size = unsafe.Pointer(&s.to4), unsafe.Sizeof(s.to4)
+	case s.local.Addr().Is6() && to.Addr().Is6():
+		s.to6.Port, s.to6.Addr = networkOrder(to.Port()), to.Addr().As16()
+		address, size = unsafe.Pointer(&s.to6), unsafe.Sizeof(s.to6)
+	default:
+		return false // the other family cannot be reached from this socket
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_DONTWAIT, uintptr(address), size)
+	return errno == 0
+}
+
+// networkOrder turns a port from host to network byte order, or back.
+func networkOrder(port uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], port)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
+
+// Close is close(2).  The number of the descriptor may be given to another socket at once: nothing may use s after it.
+func (s *udpSocket) Close() error { return unix.Close(s.fd) }
