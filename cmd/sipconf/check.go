@@ -34,7 +34,7 @@ func (c *checkCmd) Run(p *process) error {
 		return writeConfig(p.stdout, config, false)
 	}
 	_, err = fmt.Fprintf(p.stdout, "The configuration is good: sipconf would listen on %s, with RTP on UDP ports %s.\n",
-		enumerate(config.SIP.Listen), config.Media.Ports)
+		enumerate(config.SIP.Listen), portsForm.write(config.Media.Ports))
 	return err
 }
 

@@ -3,10 +3,10 @@ package main
 import (
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/rooms/plan"
 )
 
@@ -35,7 +35,7 @@ type SIPConfig struct {
 
 // MediaConfig is the section media.
 type MediaConfig struct {
-	Ports          portRange
+	Ports          media.PortRange
 	Codecs         []*codec.Codec // in the order of preference
 	SilenceTimeout time.Duration  // 0: never
 	JitterMax      time.Duration
@@ -70,20 +70,3 @@ func (l listener) clashes(other listener) bool {
 	return l.Network == other.Network && l.Addr.Port() == other.Addr.Port() && l.Addr.Port() != 0 &&
 		a.Is4() == b.Is4() && (a == b || a.IsUnspecified() || b.IsUnspecified())
 }
-
-// A portRange is the UDP ports from Low to High, both included.
-type portRange struct{ Low, High uint16 }
-
-func (r portRange) String() string {
-	return strconv.Itoa(int(r.Low)) + "-" + strconv.Itoa(int(r.High))
-}
-
-// legs is how many legs fit in the range: a leg has an even port for RTP and the odd one above it
-// for RTCP (RFC 3550 section 11).
-func (r portRange) legs() int {
-	first := (int(r.Low) + 1) / 2 // of the pairs (0,1), (2,3) ..., the first that lies wholly in the range
-	end := (int(r.High) + 1) / 2  // and the first that no longer does
-	return max(0, end-first)
-}
-
-func (r portRange) holds(port uint16) bool { return r.Low <= port && port <= r.High }

@@ -132,24 +132,24 @@ func (r *configReader) checkTimers() {
 
 func (r *configReader) checkPorts() {
 	ports := r.config.Media.Ports
-	if r.good("media.ports", "rooms.max_legs") && ports.legs() < r.config.Rooms.MaxLegs {
+	if r.good("media.ports", "rooms.max_legs") && ports.Pairs() < r.config.Rooms.MaxLegs {
 		// A warning only: fewer ports than legs is a limit like another, and the caller beyond it
 		// gets the same 503.
 		at, path := r.blame("media.ports", "rooms.max_legs")
 		r.warning(at, path, "media.ports (%s) holds %d calls at two ports each, fewer than rooms.max_legs (%d)",
-			ports, ports.legs(), r.config.Rooms.MaxLegs)
+			portsForm.write(ports), ports.Pairs(), r.config.Rooms.MaxLegs)
 	}
 	if !r.good("media.ports", "sip.listen") {
 		return
 	}
 	for i, l := range r.config.SIP.Listen {
-		if l.Network == "udp" && ports.holds(l.Addr.Port()) {
+		if l.Network == "udp" && ports.First <= l.Addr.Port() && l.Addr.Port() <= ports.Last {
 			at, path := r.element("sip.listen", i)
 			if at == (place{}) {
 				at, path = r.blame("media.ports")
 			}
 			r.fault(at, path, "port %d of %s lies within media.ports (%s), so that calls would want it too",
-				l.Addr.Port(), l, ports)
+				l.Addr.Port(), l, portsForm.write(ports))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
 )
 
 // A form is a way to write one kind of value as text: in config.yaml, in an environment variable,
@@ -88,27 +89,27 @@ var networkForm = form[netip.Prefix]{
 	write: netip.Prefix.String,
 }
 
-var portsForm = form[portRange]{
+var portsForm = form[media.PortRange]{
 	name: "a range of ports",
-	parse: func(text string) (portRange, error) {
+	parse: func(text string) (media.PortRange, error) {
 		low, high, ok := strings.Cut(text, "-")
 		from, err1 := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
 		to, err2 := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
 		if !ok || err1 != nil || err2 != nil {
-			return portRange{}, misfit(text, "a range of ports", "LOW-HIGH such as 20000-29999, neither above 65535")
+			return media.PortRange{}, misfit(text, "a range of ports", "LOW-HIGH such as 20000-29999, neither above 65535")
 		}
-		r := portRange{uint16(from), uint16(to)}
+		r := media.PortRange{First: uint16(from), Last: uint16(to)}
 		switch {
-		case r.Low > r.High:
-			return r, fmt.Errorf("%s ends before it begins: write the lower port first", r)
-		case r.Low < 1024:
-			return r, fmt.Errorf("%s begins below 1024, where the system's own services are: begin at 1024 or above", r)
-		case r.legs() == 0:
-			return r, fmt.Errorf("%s has no room for a call, which needs an even port and the odd one above it", r)
+		case r.First > r.Last:
+			return r, fmt.Errorf("%s ends before it begins: write the lower port first", text)
+		case r.First < 1024:
+			return r, fmt.Errorf("%s begins below 1024, where the system's own services are: begin at 1024 or above", text)
+		case r.Pairs() == 0:
+			return r, fmt.Errorf("%s has no room for a call, which needs an even port and the odd one above it", text)
 		}
 		return r, nil
 	},
-	write: portRange.String,
+	write: func(r media.PortRange) string { return fmt.Sprintf("%d-%d", r.First, r.Last) },
 }
 
 var codecForm = form[*codec.Codec]{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/rooms/plan"
 )
 
@@ -67,7 +68,7 @@ var keys = []key{
 
 	{"media.ports", []string{"20000-29999"},
 		"The UDP ports for RTP and RTCP. A call takes two, an even one and the odd one above it.",
-		one(portsForm, func(c *Config) *portRange { return &c.Media.Ports })},
+		one(portsForm, func(c *Config) *media.PortRange { return &c.Media.Ports })},
 	{"media.codecs", []string{"pcma", "pcmu"},
 		"The audio formats, the preferred one first.",
 		many(codecForm, func(c *Config) *[]*codec.Codec { return &c.Media.Codecs })},

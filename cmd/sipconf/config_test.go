@@ -195,25 +195,6 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestPortRangeLegs(t *testing.T) {
-	for _, c := range []struct {
-		ports portRange
-		want  int
-	}{
-		{portRange{20000, 29999}, 5000},
-		{portRange{20000, 20001}, 1},
-		{portRange{20000, 20000}, 0},
-		{portRange{20001, 20002}, 0},
-		{portRange{20001, 20003}, 1},
-		{portRange{20001, 20004}, 1},
-		{portRange{1024, 65535}, 32256},
-	} {
-		if got := c.ports.legs(); got != c.want {
-			t.Errorf("%s: got room for %d legs, want %d", c.ports, got, c.want)
-		}
-	}
-}
-
 func TestSuggest(t *testing.T) {
 	names := []string{"listen", "advertise", "trusted"}
 	for text, want := range map[string]string{
