@@ -1,5 +1,5 @@
 // Package asterisk is the PBX's side of sipconf: the configuration that an
-// Asterisk (chan_pjsip, version 13 or later) needs in order to send its callers
+// Asterisk (chan_pjsip, version 16 or later) needs in order to send its callers
 // into conference rooms. docs/asterisk.md says what to put where, and why.
 package asterisk
 

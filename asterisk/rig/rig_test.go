@@ -36,7 +36,7 @@ func TestE2ETwoAsterisks(t *testing.T) {
 			"direct_media                       : false", "identify_by                        : ip", "(alaw|ulaw)"}},
 		{two, "pjsip show endpoint sipconf", []string{"sip:127.0.0.204:5060", "127.0.0.204/32", "moh_passthrough                    : false",
 			"direct_media                       : true"}},
-		{one, "dialplan show *15234@phones", []string{"'_*1XXXX'", "Dial(PJSIP/${EXTEN}@sipconf)"}},
+		{one, "dialplan show *15234@phones", []string{"'_*1XXXX'", "Dial(PJSIP/${EXTEN}@sipconf,10)"}},
 		{one, "dialplan show 5234@phones", []string{"'_XXXX'"}},
 		{one, "dialplan show *100@phones", []string{"no existence"}},
 		{one, "pjsip show endpoint 101", []string{"phones"}},
