@@ -1,0 +1,249 @@
+package rooms
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+)
+
+// Why there is no seat.
+var (
+	ErrRoomFull = errors.New("the room is full")            // 486: another room may have place
+	ErrFull     = errors.New("the server is full")          // 503: no room has
+	ErrClosed   = errors.New("the server is shutting down") // 503
+)
+
+// Engine is where rooms get their clocks; *media.Engine is one.
+type Engine interface {
+	Loop() *media.Loop // the least loaded one
+}
+
+// Config is what a Directory needs. Immutable after NewDirectory.
+type Config struct {
+	Engine          Engine       // required
+	MaxParticipants int          // the most participants in one room; 0: 100
+	MaxLegs         int          // the most participants in all rooms together; 0: 1000
+	Tones           bool         // whether joining and leaving is heard
+	Log             *slog.Logger // nil: nothing is logged
+	OnEvent         func(Event)  // is told of every event, one at a time, after it is logged; nil: nobody is. Must not wait for the Directory to close
+}
+
+// Defaults of Config.
+const (
+	defaultParticipants = 100
+	defaultLegs         = 1000
+)
+
+// queueSize is how many events may wait for the journal: a thousand calls that end at once make
+// three each.
+const queueSize = 4096
+
+// mixRate is the sampling rate of the rooms. All codecs we have share it; a wideband codec will
+// bring its own rate and the resampling with it.
+var mixRate = codec.PCMA.Rate
+
+// Directory has all rooms, by number. Safe for concurrent use. Create it with NewDirectory.
+type Directory struct {
+	config  Config
+	tones   *tones // nil: none are heard
+	events  *queue
+	journal *journal
+
+	mu     sync.Mutex
+	rooms  map[string]*Room
+	seats  int // in all rooms
+	closed bool
+}
+
+// NewDirectory makes an empty directory and starts its journal. Close ends it.
+func NewDirectory(cfg Config) *Directory {
+	if cfg.MaxParticipants == 0 {
+		cfg.MaxParticipants = defaultParticipants
+	}
+	if cfg.MaxLegs == 0 {
+		cfg.MaxLegs = defaultLegs
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Directory{config: cfg, rooms: make(map[string]*Room), events: newQueue(queueSize)}
+	if cfg.Tones {
+		d.tones = newTones(mixRate)
+	}
+	d.journal = newJournal(d.events, cfg.Log, cfg.OnEvent) // ends in Close
+	return d
+}
+
+// Reserve takes a seat in the room of that number, which is created if nobody has one there yet.
+// It is called before the call is answered, so that a full room can still say so. The error is
+// ErrRoomFull, ErrFull or ErrClosed. The seat is either taken with Join or given back with Release.
+func (d *Directory) Reserve(number string) (*Seat, error) {
+	loop := d.config.Engine.Loop() // before the lock, and in vain if there is a room already
+	s, created, err := d.reserve(number, loop)
+	if created {
+		s.room.loop.Do(s.room.begin)
+	}
+	return s, err
+}
+
+// reserve is the part of Reserve that only one may do at a time: two who find no room must not
+// make two.
+func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, exists := d.rooms[number]
+	switch {
+	case d.closed:
+		return nil, false, ErrClosed
+	case d.seats >= d.config.MaxLegs:
+		return nil, false, ErrFull
+	case exists && len(r.seats) >= d.config.MaxParticipants:
+		return nil, false, ErrRoomFull
+	case !exists:
+		r = newRoom(number, loop, d.tones, d.events)
+		d.rooms[number] = r
+		d.events.put(Event{Kind: RoomCreated, Room: number})
+	}
+	s = &Seat{directory: d, room: r}
+	r.seats[s] = nil
+	d.seats++
+	return s, !exists, nil
+}
+
+// free gives a seat back, once the participant is out. With the last one the room is gone: whoever
+// reserves from now on gets a new one, even if the loop has not yet let go of the old one.
+func (d *Directory) free(s *Seat) {
+	if d.vacate(s) {
+		s.room.loop.Do(s.room.end)
+	}
+}
+
+// vacate takes the seat off the books and reports whether the room is gone with it.
+func (d *Directory) vacate(s *Seat) (last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := s.room
+	if _, held := r.seats[s]; !held {
+		return false // the directory was closed or the room broke: all its seats are gone
+	}
+	delete(r.seats, s)
+	d.seats--
+	if len(r.seats) > 0 {
+		return false
+	}
+	d.discard(r)
+	return true
+}
+
+// discard forgets a room with all its seats. The lock is held.
+func (d *Directory) discard(r *Room) {
+	d.seats -= len(r.seats)
+	clear(r.seats)
+	if d.rooms[r.number] == r {
+		delete(d.rooms, r.number)
+		d.events.put(Event{Kind: RoomGone, Room: r.number, Duration: time.Since(r.created)})
+	}
+}
+
+// seated notes whose seat it is. False when the room has ended meanwhile and the seat with it.
+func (d *Directory) seated(s *Seat, call Call) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, held := s.room.seats[s]; !held {
+		return false
+	}
+	s.room.seats[s] = call
+	return true
+}
+
+// Broken ends a room whose Tick has panicked; media has already taken it off its loop, so its
+// participants would be in silence for ever. Their calls are hung up; other rooms go on, and the
+// next who dials the number gets a new room. It is meant for media.Config.Broken.
+func (d *Directory) Broken(bus media.Bus, _ any) {
+	r, ok := bus.(*Room)
+	if !ok {
+		return
+	}
+	calls := d.abandon(r)
+	r.loop.Do(r.end)
+	for _, call := range calls {
+		call.Hangup("room failed")
+	}
+}
+
+// abandon discards a room and returns the calls that are in it.
+func (d *Directory) abandon(r *Room) []Call {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var calls []Call
+	for _, call := range r.seats {
+		if call != nil {
+			calls = append(calls, call)
+		}
+	}
+	d.discard(r)
+	return calls
+}
+
+// Stats are the directory's own figures.
+type Stats struct {
+	Rooms         int    // that exist now
+	Seats         int    // reserved or taken now
+	EventsDropped uint64 // because the journal could not keep up
+}
+
+// Stats counts.
+func (d *Directory) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load()}
+}
+
+// Close ends all rooms and the journal and waits for both. Participants are out of their rooms then;
+// their calls are not hung up, that is for whoever has them. Safe to call twice.
+func (d *Directory) Close() {
+	for _, r := range d.shut() {
+		runOn(r.loop, func() { r.dismiss("server closed"); r.end() })
+	}
+	d.journal.close()
+}
+
+// shut refuses new seats and forgets all rooms, which it returns.
+func (d *Directory) shut() []*Room {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	var ended []*Room
+	for _, r := range d.rooms {
+		ended = append(ended, r)
+	}
+	for _, r := range ended {
+		d.discard(r)
+	}
+	return ended
+}
+
+// loopTime is how long anybody waits for a loop to run a function: fifty ticks. A loop that takes
+// longer has failed, and a call that waited for it for ever would fail with it.
+const loopTime = time.Second
+
+// runOn runs f on the loop and waits for it. False when the loop is closed or does not get to it
+// in loopTime; f may still run later then.
+func runOn(loop *media.Loop, f func()) bool {
+	done := make(chan struct{})
+	if !loop.Do(func() { defer close(done); f() }) {
+		return false
+	}
+	late := time.NewTimer(loopTime)
+	defer late.Stop()
+	select {
+	case <-done:
+		return true
+	case <-late.C:
+		return false
+	}
+}

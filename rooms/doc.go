@@ -1,0 +1,21 @@
+// Package rooms is the domain of sipconf: who is in which conference, and what each of them hears.
+// It knows no SIP; a call is something with a name, a number and a leg.
+//
+// Words, largest to smallest: the Directory has the rooms by number; a Room is one conference, which
+// exists while somebody has a Seat in it; a seat is reserved before a call is answered and taken
+// with Join after it; the call's presence in the room is then a Participant, who leaves with Leave.
+// A tone is a signal that a room or a participant hears; the chime decides when the room hears one;
+// the journal reports the events of all rooms.
+//
+// In each tick a room pulls one frame from every leg, adds up those who are heard, and gives each
+// talker the sum without himself (mix-minus) and all the others one and the same frame, encoded
+// once per codec. Nobody is gated: whether somebody talks is worked out for the roster only.
+//
+// Who owns what: the Directory's lock guards which rooms there are and who has a seat; everything
+// inside a room and a participant is touched only on the room's media.Loop, by Tick and by functions
+// that are sent there with Do. These do not block, log or call back. What happens leaves the loop as
+// an Event in a bounded queue. Rooms and participants hold no closures, channels or contexts, so that
+// they can be written down for the next binary.
+//
+// Goroutines: one, the journal, which NewDirectory starts and Close ends.
+package rooms

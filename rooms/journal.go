@@ -1,0 +1,70 @@
+package rooms
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// journalPause is how often the journal looks for events. Looking is cheaper than being woken: the
+// tick would have to take a lock to do that. Nothing is decided by events, so 50 ms is early enough.
+const journalPause = 50 * time.Millisecond
+
+// journal reports the events of all rooms: to the log, and to whoever asked for them.
+type journal struct {
+	queue   *queue
+	log     *slog.Logger
+	onEvent func(Event) // nil: nobody asked
+
+	stop    chan struct{}
+	once    sync.Once
+	done    sync.WaitGroup
+	dropped uint64 // how many drops have been logged; the goroutine's own
+}
+
+// newJournal starts the goroutine "journal"; close ends it.
+func newJournal(q *queue, log *slog.Logger, onEvent func(Event)) *journal {
+	j := &journal{queue: q, log: log, onEvent: onEvent, stop: make(chan struct{})}
+	j.done.Go(j.run)
+	return j
+}
+
+// run reports until the journal is closed, and then what is still there.
+func (j *journal) run() {
+	ticker := time.NewTicker(journalPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			j.report()
+		case <-j.stop:
+			j.report()
+			return
+		}
+	}
+}
+
+// report empties the queue.
+func (j *journal) report() {
+	for {
+		e, ok := j.queue.take()
+		if !ok {
+			break
+		}
+		j.log.LogAttrs(context.Background(), e.level(), e.Kind.String(), e.attrs()...)
+		if j.onEvent != nil {
+			j.onEvent(e)
+		}
+	}
+	if n := j.queue.dropped.Load(); n != j.dropped {
+		j.log.Warn("room events dropped, the log or its reader is too slow", "events", n-j.dropped)
+		j.dropped = n
+	}
+}
+
+// close ends the journal after the events that have been put before, and waits for it.
+func (j *journal) close() {
+	j.once.Do(func() { close(j.stop) })
+	j.done.Wait()
+}

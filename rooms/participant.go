@@ -1,0 +1,88 @@
+package rooms
+
+import (
+	"time"
+
+	"github.com/sipconf/sipconf/media"
+)
+
+// Participant is a call's presence in a room. The zero value has left. Its methods may be called
+// from any goroutine; its fields below the line are touched on the room's loop only.
+type Participant struct {
+	id, name, number string
+	since            time.Time
+	leg              *media.Leg
+	seat             *Seat // nil: he was never in
+
+	// On the loop only.
+	phase  phase
+	flags  flags
+	voice  voice
+	keys   keys
+	own    playing // a tone for him alone; while it plays he hears no other
+	round  int     // the chime's round that announces him, which he need not hear
+	rights rights  // in this tick
+	heard  bool    // is part of this tick's sum
+	frame  []int16 // what he said in this tick; the leg's memory
+}
+
+// ID is the call's.
+func (p *Participant) ID() string { return p.id }
+
+// Leave takes the participant out of the room and waits until the loop has let go of the leg, one
+// tick or so. With the last participant the room is gone. reason is for the log. Safe to call twice.
+func (p *Participant) Leave(reason string) {
+	if p.seat == nil || !p.seat.state.CompareAndSwap(taken, free) {
+		return
+	}
+	r := p.seat.room
+	runOn(r.loop, func() { r.remove(p, reason) }) // a closed loop holds no leg
+	p.seat.directory.free(p.seat)
+}
+
+// Mute keeps the others from hearing the participant. It, and the methods below, take effect with
+// one of the next ticks, in the order in which they are called.
+func (p *Participant) Mute() { p.set(func(f *flags) { f.muted = true }) }
+
+// Unmute undoes Mute.
+func (p *Participant) Unmute() { p.set(func(f *flags) { f.muted = false }) }
+
+// Deafen keeps the participant from hearing the others.
+func (p *Participant) Deafen() { p.set(func(f *flags) { f.deaf = true }) }
+
+// Undeafen undoes Deafen.
+func (p *Participant) Undeafen() { p.set(func(f *flags) { f.deaf = false }) }
+
+// set changes the flags on the loop.
+func (p *Participant) set(change func(*flags)) {
+	if p.seat != nil {
+		p.seat.room.loop.Do(func() { change(&p.flags) })
+	}
+}
+
+// event is an event of this participant.
+func (p *Participant) event(k Kind) Event {
+	return Event{Kind: k, Room: p.seat.room.number, Call: p.id, Name: p.name, Number: p.number}
+}
+
+// keys are the digits that somebody has pressed, for those who come later to make sense of them.
+// The zero value is none.
+type keys struct {
+	recent [16]byte // a ring: the digit number n is at n modulo 16
+	count  int      // how many there were in all
+}
+
+// press adds a digit.
+func (k *keys) press(digit byte) {
+	k.recent[k.count%len(k.recent)] = digit
+	k.count++
+}
+
+// last is the most recent digits, oldest first.
+func (k *keys) last() string {
+	digits := make([]byte, 0, len(k.recent))
+	for i := max(0, k.count-len(k.recent)); i < k.count; i++ {
+		digits = append(digits, k.recent[i%len(k.recent)])
+	}
+	return string(digits)
+}

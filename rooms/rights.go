@@ -1,0 +1,33 @@
+package rooms
+
+// phase is where a participant is on his way through a room. The zero phase is before it.
+type phase uint8
+
+const (
+	entering phase = iota // has a seat; the room's loop has not taken him in yet
+	inside                // is in the room
+	gone                  // has left; nothing brings him back
+)
+
+// flags are what somebody decided about a participant. Zero: he speaks and listens.
+type flags struct {
+	muted bool // the others shall not hear him
+	deaf  bool // he shall not hear the others
+}
+
+// rights are what a participant may do in the mix of one tick.
+type rights struct {
+	heard bool // what he says goes into the mix
+	hears bool // he is sent the mix; else he is sent silence
+}
+
+// derive says what a participant may do. It is the only place that decides it: rights are not kept
+// and changed, they follow from the facts at every tick, so no order of holding, muting and
+// resuming can leave a wrong one behind. held is what SIP agreed (RFC 3264 section 8.4): a leg on
+// hold is neither heard, since its music would fill the room, nor does it hear.
+func derive(p phase, f flags, held bool) rights {
+	if p != inside || held {
+		return rights{}
+	}
+	return rights{heard: !f.muted, hears: !f.deaf}
+}

@@ -1,0 +1,130 @@
+package rooms
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sipconf/sipconf/media"
+)
+
+// Room is one conference: a [media.Bus] whose legs are all attached to one loop. It exists from the
+// first seat to the last. Created by a Directory; the zero value is of no use. Everything below the
+// line is touched on the loop only.
+type Room struct {
+	number  string
+	created time.Time
+	loop    *media.Loop
+	events  *queue
+	tones   *tones // nil: none are heard
+
+	seats map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
+
+	// On the loop only.
+	ended   bool           // nobody comes in any more
+	members []*Participant // in the order of joining
+	chime   chime
+	work    work
+}
+
+// work is the memory of a tick. Nothing in it lives longer than that, except the silent frame.
+type work struct {
+	voices   []int32 // those who are heard, added up
+	sum      []int32 // the voices and the room's tone
+	personal []int32 // the voices and one participant's own tone
+	out      []int16 // one participant's mix
+	mixed    []int16 // sum, for all who only listen
+	shared   encoded // mixed
+	quiet    []int16 // zeros
+	silent   encoded // quiet
+}
+
+// newRoom makes an empty room for one loop. The caller adds it there.
+func newRoom(number string, loop *media.Loop, tones *tones, events *queue) *Room {
+	size := mixRate / 50
+	r := &Room{
+		number: number, created: time.Now(), loop: loop, tones: tones, events: events,
+		seats: make(map[*Seat]Call),
+		work: work{
+			voices: make([]int32, size), sum: make([]int32, size), personal: make([]int32, size),
+			out: make([]int16, size), mixed: make([]int16, size), quiet: make([]int16, size),
+		},
+	}
+	// No codec makes more of a frame than linear PCM is.
+	r.work.shared.reserve(2 * size)
+	r.work.silent.reserve(2 * size)
+	return r
+}
+
+// begin puts the room on its loop, unless it has ended before it got there.
+func (r *Room) begin() {
+	if !r.ended {
+		r.loop.Add(r)
+	}
+}
+
+// end takes the room off its loop.
+func (r *Room) end() {
+	r.ended = true
+	r.loop.Remove(r)
+}
+
+// admit takes a participant in, with his leg. A leg that is closed already stays out, and so does
+// everybody after the end; the call will say so by leaving.
+func (r *Room) admit(p *Participant) {
+	if r.ended || !r.loop.Attach(p.leg) {
+		p.phase = gone
+		return
+	}
+	r.enter(p)
+}
+
+// enter is admit without the loop.
+func (r *Room) enter(p *Participant) {
+	p.phase = inside
+	r.members = append(r.members, p)
+	r.events.put(p.event(Joined))
+	if r.tones == nil {
+		return
+	}
+	if len(r.members) == 1 {
+		p.own = playing{tone: r.tones.alone}
+		return
+	}
+	p.own = playing{tone: r.tones.welcome}
+	p.round = r.chime.join()
+}
+
+// remove takes a participant out, with his leg. One who is not there is no error.
+func (r *Room) remove(p *Participant, reason string) {
+	i := slices.Index(r.members, p)
+	if i < 0 {
+		p.phase = gone
+		return
+	}
+	r.loop.Detach(p.leg)
+	r.exit(i, reason)
+}
+
+// exit is remove without the loop.
+func (r *Room) exit(i int, reason string) {
+	p := r.members[i]
+	r.members = slices.Delete(r.members, i, i+1)
+	if p.voice.stop() { // a roster must not show a talker who has left
+		r.events.put(p.event(Quiet))
+	}
+	p.phase = gone
+	p.frame = nil
+	left := p.event(Left)
+	left.Reason, left.Duration = reason, time.Since(p.since)
+	r.events.put(left)
+	if r.tones != nil && len(r.members) > 0 {
+		r.chime.leave()
+	}
+}
+
+// dismiss takes everybody out.
+func (r *Room) dismiss(reason string) {
+	for len(r.members) > 0 {
+		r.remove(r.members[len(r.members)-1], reason)
+	}
+}

@@ -1,0 +1,132 @@
+package rooms
+
+import "github.com/sipconf/sipconf/media/mixer"
+
+// Tick pulls one frame from every leg and then pushes one to every leg. On the loop only; it
+// allocates nothing.
+func (r *Room) Tick(now int64) {
+	for _, p := range r.members {
+		r.pull(p, now)
+	}
+	switch len(r.members) {
+	case 0:
+	case 1: // there is nobody to mix
+		r.pushAlone(r.members[0], now)
+	default:
+		chimes := r.mix()
+		for _, p := range r.members {
+			r.push(p, now, chimes)
+		}
+	}
+}
+
+// pull takes a participant's frame and keys of this tick.
+func (r *Room) pull(p *Participant, now int64) {
+	p.frame = p.leg.Pull(now)
+	p.rights = derive(p.phase, p.flags, p.leg.Held())
+	p.heard = p.rights.heard && p.leg.Heard()
+	r.meter(p)
+	for _, digit := range p.leg.Digits() {
+		p.keys.press(digit)
+		pressed := p.event(Pressed)
+		pressed.Digit = digit
+		r.events.put(pressed)
+	}
+}
+
+// meter keeps the figures of the roster.
+func (r *Room) meter(p *Participant) {
+	changed := false
+	switch {
+	case !p.rights.heard:
+		changed = p.voice.stop()
+	case p.heard:
+		changed = p.voice.frame(p.leg.Level())
+	default:
+		changed = p.voice.frame(silence)
+	}
+	if !changed {
+		return
+	}
+	if p.voice.talking {
+		r.events.put(p.event(Talking))
+	} else {
+		r.events.put(p.event(Quiet))
+	}
+}
+
+// mix adds up who is heard and, if there is one now, the room's tone. It reports whether there is.
+func (r *Room) mix() (chimes bool) {
+	w := &r.work
+	mixer.Zero(w.voices)
+	for _, p := range r.members {
+		if p.heard {
+			mixer.Add(w.voices, p.frame)
+		}
+	}
+	copy(w.sum, w.voices)
+	tone := r.chime.frame(r.tones)
+	mixer.Add(w.sum, tone)
+	mixer.Saturate(w.mixed, w.sum)
+	w.shared.reset()
+	return tone != nil
+}
+
+// push sends a participant what he shall hear in this tick.
+func (r *Room) push(p *Participant, now int64, chimes bool) {
+	w := &r.work
+	own := p.own.frame()
+	switch {
+	case !p.rights.hears:
+		r.pushShared(p, now, &w.silent, w.quiet)
+	case own != nil: // instead of the room's tone, which he would hear twice otherwise
+		copy(w.personal, w.voices)
+		mixer.Add(w.personal, own)
+		r.pushMinus(p, now, w.personal)
+	case chimes && !r.chime.heardBy(p.round):
+		r.pushMinus(p, now, w.voices)
+	case p.heard:
+		r.pushMinus(p, now, w.sum)
+	default:
+		r.pushShared(p, now, &w.shared, w.mixed)
+	}
+}
+
+// pushMinus sends a participant the sum less his own part in it. Nothing is cut to 16 bits before
+// his part is out: what comes back to a talker would be his own voice, distorted.
+func (r *Room) pushMinus(p *Participant, now int64, sum []int32) {
+	if p.heard {
+		mixer.Minus(r.work.out, sum, p.frame)
+	} else {
+		mixer.Saturate(r.work.out, sum)
+	}
+	p.leg.Push(now, r.work.out)
+}
+
+// pushShared sends a participant the frame that others get as well, encoded once for all of them.
+func (r *Room) pushShared(p *Participant, now int64, e *encoded, frame []int16) {
+	if c := p.leg.Codec(); c != nil {
+		if payload := e.of(c, frame); payload != nil {
+			p.leg.PushEncoded(now, payload)
+			return
+		}
+	}
+	p.leg.Push(now, frame)
+}
+
+// pushAlone sends the only participant a tone or silence, and never nothing: carriers and Asterisk
+// end a call that hears nothing.
+func (r *Room) pushAlone(p *Participant, now int64) {
+	tone := r.chime.frame(r.tones)
+	if !r.chime.heardBy(p.round) {
+		tone = nil
+	}
+	if own := p.own.frame(); own != nil {
+		tone = own
+	}
+	if tone == nil || !p.rights.hears {
+		r.pushShared(p, now, &r.work.silent, r.work.quiet)
+		return
+	}
+	p.leg.Push(now, tone)
+}

@@ -1,0 +1,58 @@
+package rooms
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sipconf/sipconf/media"
+)
+
+// Call is what a room needs of a call; *sip.Call is one.
+type Call interface {
+	ID() string                    // unique among all calls
+	Caller() (name, number string) // for the roster
+	Leg() *media.Leg               // its media
+	Hangup(reason string)          // ends it; does not wait for that
+	Done() <-chan struct{}         // closed when it has ended
+}
+
+// Seat is a place in a room, reserved for one call. Safe for concurrent use.
+type Seat struct {
+	directory *Directory
+	room      *Room
+	state     atomic.Int32 // reserved, then taken, then free; or reserved, then free
+}
+
+const (
+	reserved int32 = iota
+	taken
+	free
+)
+
+// Room is the number of the room.
+func (s *Seat) Room() string { return s.room.number }
+
+// Join takes the seat after the call is answered: the call's leg moves to the room's loop, and from
+// the next tick on the call hears the room and is heard. It does not wait for that. The participant
+// belongs to the caller, who ends it with Leave before he closes the leg. If the room has ended
+// since Reserve (it broke, or the directory was closed), the call is hung up. A seat that is taken
+// or released already gives a participant who has left.
+func (s *Seat) Join(call Call) *Participant {
+	name, number := call.Caller()
+	p := &Participant{id: call.ID(), name: name, number: number, since: time.Now(), leg: call.Leg(), seat: s}
+	if !s.state.CompareAndSwap(reserved, taken) {
+		return &Participant{id: p.id, name: name, number: number, since: p.since, phase: gone}
+	}
+	if !s.directory.seated(s, call) {
+		call.Hangup("room has ended")
+	}
+	s.room.loop.Do(func() { s.room.admit(p) })
+	return p
+}
+
+// Release gives a seat back that was never taken. After Join it does nothing. Safe to call twice.
+func (s *Seat) Release() {
+	if s.state.CompareAndSwap(reserved, free) {
+		s.directory.free(s)
+	}
+}

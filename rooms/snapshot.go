@@ -1,0 +1,119 @@
+package rooms
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipconf/sipconf/media"
+)
+
+// RoomSnapshot is a room at one moment. Plain data.
+type RoomSnapshot struct {
+	Number       string
+	Since        time.Time             // when it was created
+	Participants []ParticipantSnapshot // in the order of joining; empty while seats are only reserved
+}
+
+// ParticipantSnapshot is a participant at one moment. Plain data.
+type ParticipantSnapshot struct {
+	ID, Name, Number string
+	Since            time.Time // when he joined
+	Muted, Deaf      bool      // by decision
+	Held             bool      // by SIP
+	Talking          bool      // has talked within the last half second
+	Level            int       // dBFS of the last frame, -127 to 0; -127 while he is not heard
+	Digits           string    // the last 16 he pressed, oldest first
+	DigitCount       int       // how many he pressed in all
+	Codec            string
+	Stats            media.LegStats
+}
+
+// Snapshot describes all rooms, sorted by number. It is built on the loops, between two ticks, and
+// costs nothing when nobody asks; the answer comes within a tick or two. Rooms whose loop is closed or
+// does not answer within a second are left out.
+func (d *Directory) Snapshot() []RoomSnapshot {
+	var asked []*inquiry
+	for loop, q := range d.byLoop() {
+		if loop.Do(q.answer) {
+			asked = append(asked, q)
+		}
+	}
+	late := time.NewTimer(loopTime)
+	defer late.Stop()
+	var all []RoomSnapshot
+	for _, q := range asked {
+		if q.wait(late) {
+			all = append(all, q.rooms...)
+		}
+	}
+	slices.SortFunc(all, func(a, b RoomSnapshot) int { return strings.Compare(a.Number, b.Number) })
+	return all
+}
+
+// inquiry asks one loop for its rooms.
+type inquiry struct {
+	from  []*Room
+	rooms []RoomSnapshot // the answer, one for each; with memory for the participants
+	done  chan struct{}
+}
+
+// byLoop prepares the inquiries. Their memory is taken here and not on the loops.
+func (d *Directory) byLoop() map[*media.Loop]*inquiry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	asked := make(map[*media.Loop]*inquiry)
+	for _, r := range d.rooms {
+		q := asked[r.loop]
+		if q == nil {
+			q = &inquiry{done: make(chan struct{})}
+			asked[r.loop] = q
+		}
+		q.from = append(q.from, r)
+		q.rooms = append(q.rooms, RoomSnapshot{
+			Number: r.number, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats)),
+		})
+	}
+	return asked
+}
+
+// answer fills the inquiry in. On the loop.
+func (q *inquiry) answer() {
+	defer close(q.done)
+	for i, r := range q.from {
+		for _, p := range r.members {
+			q.rooms[i].Participants = append(q.rooms[i].Participants, p.snapshot())
+		}
+	}
+}
+
+// wait waits for the answer, at most until the timer has run out. An answer that is there counts
+// even then.
+func (q *inquiry) wait(late *time.Timer) bool {
+	select {
+	case <-q.done:
+		return true
+	default:
+	}
+	select {
+	case <-q.done:
+		return true
+	case <-late.C:
+		late.Reset(0) // it has run out for the next inquiry too
+		return false
+	}
+}
+
+// snapshot describes the participant. On the loop.
+func (p *Participant) snapshot() ParticipantSnapshot {
+	s := ParticipantSnapshot{
+		ID: p.id, Name: p.name, Number: p.number, Since: p.since,
+		Muted: p.flags.muted, Deaf: p.flags.deaf, Held: p.leg.Held(),
+		Talking: p.voice.talking, Level: int(p.voice.level),
+		Digits: p.keys.last(), DigitCount: p.keys.count, Stats: p.leg.Stats(),
+	}
+	if c := p.leg.Codec(); c != nil {
+		s.Codec = c.Name
+	}
+	return s
+}
