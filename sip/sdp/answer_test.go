@@ -150,6 +150,32 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestRemoteRTCP: where RTCP goes, by a=rtcp and without.
+func TestRemoteRTCP(t *testing.T) {
+	tests := []struct{ port, attribute, want string }{
+		{"5004", "", "10.0.0.9:5005"},
+		{"65535", "", "invalid AddrPort"}, // there is no next port
+		{"5004", "a=rtcp:6001", "10.0.0.9:6001"},
+		{"5004", "a=rtcp:6001 IN IP4 10.0.0.8", "10.0.0.8:6001"},
+		{"5004", "a=rtcp:6001 IN IP4 0.0.0.0", "invalid AddrPort"},
+		// Addresses that cannot be sent to count as not stated.
+		{"5004", "a=rtcp:6001 IN IP6 2001:db8::9", "10.0.0.9:6001"},
+		{"5004", "a=rtcp:6001 IN IP4 224.2.17.12", "10.0.0.9:6001"},
+		{"5004", "a=rtcp:6001 IN IP4 255.255.255.255", "10.0.0.9:6001"},
+		{"5004", "a=rtcp:6001 IN IP4 phone.example.com", "10.0.0.9:6001"},
+	}
+	for _, test := range tests {
+		text := strings.Replace(call("IN IP4 10.0.0.9", test.attribute), "5004", test.port, 1)
+		_, agreed, err := Answer(mustParse(t, text), us)
+		if err != nil {
+			t.Fatalf("%q: %v", test.attribute, err)
+		}
+		if got := agreed.RemoteRTCP.String(); got != test.want {
+			t.Errorf("port %s, %q: got %s, want %s", test.port, test.attribute, got, test.want)
+		}
+	}
+}
+
 func TestPacketTime(t *testing.T) {
 	tests := []struct {
 		attributes string

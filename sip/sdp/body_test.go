@@ -16,6 +16,8 @@ func TestExtract(t *testing.T) {
 		{"malformed parameter", "application/sdp; charset", plain},
 		{"multipart", "multipart/mixed;boundary=unique-1", mixed},
 		{"multipart with quotes and LF", `multipart/mixed; boundary="unique-1"`, strings.ReplaceAll(mixed, "\r\n", "\n")},
+		{"quoted-printable", "multipart/mixed;boundary=b", "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
+			strings.ReplaceAll(plain, "=", "=3D") + "\r\n--b--\r\n"},
 		{"alternative", "multipart/alternative; boundary=unique-1", mixed},
 	}
 	for _, test := range tests {

@@ -25,5 +25,5 @@
 // on a description that is well formed and unacceptable (SIP answers 488 with the Refusal's Warning).
 //
 // Reading is lenient, for phones are; writing is strict. All types are plain data, safe to copy shallowly as long
-// as nobody writes to the slices, and can be written down for another process. Nothing keeps what it is given.
+// as nobody writes to the slices, and can be written down for another process. No function changes what it is given.
 package sdp

@@ -54,8 +54,8 @@ func parseEvents(params string) events {
 		if err != nil {
 			return dtmf
 		}
-		for n := low; n <= min(high, 31); n++ {
-			set |= 1 << n
+		for n := low; n <= high; n++ {
+			set |= 1 << n // nothing, from 32 up
 		}
 	}
 	return set

@@ -20,6 +20,7 @@ func TestEvents(t *testing.T) {
 		{"a=fmtp:101 0-999", "0-15"},
 		{"a=fmtp:101 5", "5"},
 		{"a=fmtp:101 32-35", ""}, // modem tones only: of no use
+		{"a=fmtp:101 17-40", ""},
 		{"a=fmtp:101 9-3", ""},
 	}
 	for _, test := range tests {

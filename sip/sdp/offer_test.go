@@ -71,7 +71,7 @@ func TestReofferRevives(t *testing.T) {
 			t.Errorf("%s: got\n%s", test.name, again.Bytes())
 			continue
 		}
-		if m := again.Media[test.slot]; m.Proto != "RTP/AVP" || len(m.Formats) != 3 {
+		if m := again.Media[test.slot]; m.Proto != "RTP/AVP" || len(m.Formats) != 3 || m.Formats[2].ID != "101" {
 			t.Errorf("%s: got\n%s", test.name, again.Bytes())
 		}
 	}
