@@ -116,16 +116,20 @@ func triplet(root string) (string, error) {
 }
 
 // Music is the frequency, in Hz, of an instance's music on hold: a pure tone, so that
-// a test can tell whether it got into a room. Its level is about that of a phone's
-// tone.
-const Music = 1900
+// a test can tell whether it got into a room. MusicLevel is its level in dBFS, where a
+// sine with a peak of 32767 is 0.
+const (
+	Music      = 1900
+	MusicLevel = -12.0
+)
 
 // music is ten seconds of that tone as Asterisk's format sln: 16 bits, little-endian,
 // 8000 Hz. Ten seconds are a whole number of periods, so it loops without a click.
 func music() []byte {
+	peak := 32767 * math.Pow(10, MusicLevel/20)
 	var out []byte
 	for i := range 10 * 8000 {
-		sample := int16(8000 * math.Sin(2*math.Pi*Music*float64(i)/8000))
+		sample := int16(peak * math.Sin(2*math.Pi*Music*float64(i)/8000))
 		out = binary.LittleEndian.AppendUint16(out, uint16(sample))
 	}
 	return out

@@ -47,9 +47,10 @@ type Options struct {
 	// for the phones and for sipconf. The drop-in's own setting is no.
 	DirectMedia bool
 
-	// Endpoint are lines appended to the endpoint sipconf, such as
-	// "moh_passthrough=no", to show what an option of the drop-in is good for.
-	Endpoint []string
+	// Append are lines at the end of pjsip.conf. Until one of them begins another
+	// section they belong to the endpoint sipconf: "moh_passthrough=no" shows what an
+	// option of the drop-in is good for.
+	Append []string
 
 	// Dialplan are lines appended to the context "phones".
 	Dialplan []string

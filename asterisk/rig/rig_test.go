@@ -19,8 +19,8 @@ func TestE2ETwoAsterisks(t *testing.T) {
 	})
 	two := rig.Start(t, rig.Options{
 		Addr: "127.0.0.202", Ports: rig.Ports{First: 39100, Last: 39199}, Sipconf: "127.0.0.204:5060", DirectMedia: true,
-		Endpoint: []string{"moh_passthrough=no"},
-		Phones:   []rig.Phone{{Name: "Boris", Number: "201", Addr: "127.0.0.205:5060"}},
+		Append: []string{"moh_passthrough=no"},
+		Phones: []rig.Phone{{Name: "Boris", Number: "201", Addr: "127.0.0.205:5060"}},
 	})
 	for _, have := range []struct {
 		pbx     *rig.Asterisk

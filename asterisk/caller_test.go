@@ -1,0 +1,111 @@
+//go:build e2e
+
+package asterisk_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+const (
+	// spoken is the level of every caller's tone in dBFS. Five such tones together do not clip.
+	spoken = -15.0
+
+	// tolerance is how far from that another caller may hear it: G.711 twice, concealment and a
+	// window that does not hold a whole number of periods together stay below.
+	tolerance = 1.5
+
+	// own is how much lower a caller must hear himself, in dB. Mix-minus is exact; what is left
+	// is the noise of G.711.
+	own = 40.0
+
+	// patience is how long anything may take. Nothing waits so long on a healthy machine.
+	patience = 8 * time.Second
+)
+
+// caller is somebody in a room: a phone with one call, who speaks a tone of his own all the time.
+type caller struct {
+	*phone.Call
+	t    *testing.T
+	name string
+	hz   float64
+}
+
+// calls makes a phone dial uri and speak, and hangs it up when the test ends. Phones take their
+// addresses from local, port 0.
+func calls(t *testing.T, name, number, local, uri string, hz float64, codecs ...phone.Codec) *caller {
+	t.Helper()
+	p, err := phone.New(phone.Config{
+		Local: netip.AddrPortFrom(netip.MustParseAddr(local), 0), Name: name, Number: number, Codecs: codecs,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	call, err := p.Call(within(t), uri)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	call.Speak(phone.Tone(hz, spoken))
+	return &caller{Call: call, t: t, name: name, hz: hz}
+}
+
+// within is a context that ends with the test's patience.
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// converse checks that each hears each other one as loud as he speaks, and himself not.
+func converse(t *testing.T, room ...*caller) {
+	t.Helper()
+	for _, ear := range room {
+		for _, mouth := range room {
+			if mouth == ear {
+				continue
+			}
+			if err := ear.AwaitTone(within(t), mouth.hz, spoken, tolerance); err != nil {
+				t.Errorf("%s hears %s: %v", ear.name, mouth.name, err)
+			}
+		}
+		if err := ear.AwaitBelow(within(t), ear.hz, spoken-own); err != nil {
+			t.Errorf("%s hears himself: %v", ear.name, err)
+		}
+	}
+	// All of it at one moment, now that everybody is in.
+	for _, ear := range room {
+		for _, mouth := range room {
+			level := ear.Hear(mouth.hz)
+			if mouth == ear && level > spoken-own || mouth != ear && (level < spoken-tolerance || level > spoken+tolerance) {
+				t.Errorf("%s hears %s at %.1f dBFS", ear.name, mouth.name, level)
+			}
+		}
+	}
+}
+
+// silent waits until none of ears hears hz any more, and makes sure that it stays so for a
+// second, which is long enough for music or a forgotten buffer to begin.
+func silent(t *testing.T, what string, hz float64, ears ...*caller) {
+	t.Helper()
+	for _, ear := range ears {
+		if err := ear.AwaitBelow(within(t), hz, spoken-own); err != nil {
+			t.Errorf("%s hears %s: %v", ear.name, what, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	loud := func(*phone.Call) bool {
+		return slices.ContainsFunc(ears, func(ear *caller) bool { return ear.Hear(hz) > spoken-own })
+	}
+	if err := ears[0].Await(ctx, loud); err == nil {
+		for _, ear := range ears {
+			t.Errorf("%s hears %s again at %.1f dBFS", ear.name, what, ear.Hear(hz))
+		}
+	}
+}

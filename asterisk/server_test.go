@@ -1,0 +1,184 @@
+//go:build e2e
+
+package asterisk_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// server is a `sipconf serve` of its own process, with its log.
+type server struct {
+	addr string // where it listens, such as "127.0.0.31:5060"
+
+	mu    sync.Mutex
+	lines []string      // the log so far
+	grown chan struct{} // closed and replaced at each line
+}
+
+// program builds ./cmd/sipconf once per test process.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sipconf-e2e-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "sipconf")
+	out, err := exec.Command("go", "build", "-o", binary, "github.com/sipconf/sipconf/cmd/sipconf").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %v\n%s", err, out)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if binary, err := program(); err == nil {
+		os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(status)
+}
+
+// serve starts sipconf on an address of its own, with 200 RTP ports from firstPort on, and
+// returns when it answers SIP. It is stopped when the test ends, and its log is shown when that has
+// failed.
+func serve(t *testing.T, addr string, firstPort int) *server {
+	t.Helper()
+	binary, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d}\nlog: {level: debug, format: json}\n",
+		addr, firstPort, firstPort+199)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{addr: addr + ":5060", grown: make(chan struct{})}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "serve", "--config", config)
+	cmd.Stdout, cmd.Stderr = in, in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	read := make(chan struct{})
+	go func() { // ends when the program does and with it the pipe's other end
+		defer close(read)
+		s.follow(out)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("sipconf did not end well after SIGTERM: %v", err)
+		}
+		kill.Stop()
+		<-read
+		out.Close()
+		if t.Failed() {
+			t.Logf("the log of sipconf %s:\n%s", s.addr, strings.Join(s.log(), "\n"))
+		}
+	})
+	s.awaitAnswer(t, read)
+	return s
+}
+
+// awaitAnswer asks with OPTIONS until sipconf answers.
+func (s *server) awaitAnswer(t *testing.T, ended <-chan struct{}) {
+	t.Helper()
+	conn, err := net.Dial("udp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	own := netip.MustParseAddrPort(conn.LocalAddr().String())
+	buf := make([]byte, 4096)
+	for try := range 100 {
+		select {
+		case <-ended:
+			t.Fatal("sipconf ended instead of serving")
+		default:
+		}
+		fmt.Fprintf(conn, "OPTIONS sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;rport;branch=z9hG4bKready%[3]d\r\n"+
+			"From: <sip:ready@%[2]s>;tag=1\r\nTo: <sip:%[1]s>\r\nCall-ID: ready%[3]d\r\nCSeq: 1 OPTIONS\r\n"+
+			"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n", s.addr, own, try)
+		_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := conn.Read(buf)
+		if err == nil && bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200 ")) {
+			return
+		}
+		if err != nil && !os.IsTimeout(err) {
+			time.Sleep(50 * time.Millisecond) // nobody listens yet: the kernel refuses at once
+		}
+	}
+	t.Fatal("sipconf does not answer OPTIONS")
+}
+
+func (s *server) follow(out *os.File) {
+	scanner := bufio.NewScanner(out)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		s.mu.Lock()
+		s.lines = append(s.lines, scanner.Text())
+		close(s.grown)
+		s.grown = make(chan struct{})
+		s.mu.Unlock()
+	}
+}
+
+func (s *server) log() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines[:len(s.lines):len(s.lines)]
+}
+
+// event is one line of sipconf's log.
+type event struct {
+	Msg, Call, Room, Name, Number, Digit, Reason string
+}
+
+// events are those lines of the log so far that have this message.
+func (s *server) events(msg string) []event {
+	var all []event
+	for _, line := range s.log() {
+		var e event
+		if json.Unmarshal([]byte(line), &e) == nil && e.Msg == msg {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// await waits until the log says what cond wants.
+func (s *server) await(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		s.mu.Lock()
+		grown := s.grown
+		s.mu.Unlock()
+		if cond() {
+			return
+		}
+		select {
+		case <-grown:
+		case <-timeout:
+			t.Fatalf("sipconf's log does not say: %s", what)
+		}
+	}
+}
