@@ -212,4 +212,3 @@ func (s Stats) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("legs", s.Legs), slog.Uint64("ticks", s.Ticks), slog.Uint64("late", s.LateTicks),
 		slog.Uint64("skipped", s.Skipped), slog.Duration("wake_p99", s.WakeP99), slog.Duration("end_p99", s.EndP99))
 }
-

@@ -3,55 +3,137 @@ package media
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
 )
 
+const (
+	maxDatagram = 2048                   // longer ones are cut; 200 ms of G.711 are 1,612 bytes
+	maxPacket   = 200 * time.Millisecond // RFC 3551 section 4.2: receivers should accept packets of up to 200 ms
+	perTick     = 64                     // packets that a leg takes in one tick: a flood is its own leg's trouble
+	maxDigits   = 32                     // keys reported in one tick
+)
+
 // LegConfig is what a leg needs besides its socket.  The zero value is good.
 type LegConfig struct {
-	JitterMax time.Duration // the most audio that the jitter buffer may hold back; zero: 100 ms
-	Epoch     time.Time     // the wall time of now == 0, for LastHeard; zero: the machine's monotonic clock
+	JitterMax time.Duration // the most sound that the jitter buffer may hold back; zero: 100 ms
+	Epoch     time.Time     // the wall time at which now is 0, for LastHeard; zero: as the monotonic clock of the machine has it
 }
 
-// Leg is the media end of one call.
+// Leg is the media end of one call: its sockets, what it receives, what it sends.  Engine.Open makes one; NewLeg makes
+// one over any Conn.  It must be closed.
+//
+// Pull, Push and all that says "owner" are for the owner only: the goroutine that opened the leg, or the loop that has attached it.
+// Update, Press, LastHeard, Stats, LocalAddr and Close may be called from any goroutine.
 type Leg struct {
+	cfg     LegConfig
 	conn    Conn
-	session Session
-	frame   []int16
-	digits  []byte
-	control control
-	release func(*Leg)
+	orders  atomic.Pointer[order] // the newest first
+	shut    atomic.Bool           // nothing may touch conn any more
+	heardAt atomic.Int64          // when the peer was last heard, in the ticks' time
 	opened  time.Time
+	counters
+	control control // RTCP
 
-	mu   sync.Mutex
-	loop *Loop
-	shut bool
+	// The owner's.
+	state  LegState
+	codec  *codec.Codec
+	jitter jitter
+	frame  []int16 // the frame of this tick
+	heard  bool
+	level  int // of the frame; levelUnknown until asked
+	digits []byte
+	in     [maxDatagram]byte
+	pcm    [maxDatagram]int16
+	out    outbox
+
+	release func(*Leg) // gives the ports back
+
+	mu      sync.Mutex
+	loop    *Loop
+	closing bool
+	closed  chan struct{}
 }
 
-// LegStats are counters of one leg.
-type LegStats struct {
-	PacketsIn, PacketsOut uint64
-}
-
-// NewLeg makes a leg over any Conn.
+// NewLeg makes a leg over conn, which nobody else may use from now on.  It sends and hears nothing until Update.
 func NewLeg(cfg LegConfig, conn Conn) *Leg {
-	return &Leg{conn: conn, opened: time.Now(), frame: make([]int16, 160)}
+	if cfg.Epoch.IsZero() {
+		cfg.Epoch = epoch
+	}
+	l := &Leg{cfg: cfg, conn: conn, opened: time.Now(), codec: codec.PCMA, closed: make(chan struct{})}
+	l.state.Sender = newSender()
+	l.control = newControl(l.state.Sender.SSRC)
+	l.digits = make([]byte, 0, maxDigits)
+	l.use(codec.PCMA)
+	return l
 }
 
-func (l *Leg) LocalAddr() netip.AddrPort             { return l.conn.LocalAddr() }
-func (l *Leg) Update(s Session)                      { l.session = s }
-func (l *Leg) Press(digit byte)                      {}
-func (l *Leg) LastHeard() time.Time                  { return l.opened }
-func (l *Leg) Stats() LegStats                       { return LegStats{} }
-func (l *Leg) Close()                                {}
-func (l *Leg) Pull(now int64) []int16                { return l.frame }
-func (l *Leg) Heard() bool                           { return false }
-func (l *Leg) Level() int                            { return -127 }
-func (l *Leg) Digits() []byte                        { return l.digits }
-func (l *Leg) Held() bool                            { return l.session.Held }
-func (l *Leg) Push(now int64, frame []int16)         {}
-func (l *Leg) PushEncoded(now int64, payload []byte) {}
-func (l *Leg) Codec() *codec.Codec                   { return codec.PCMA }
-func (l *Leg) attach(loop *Loop) bool                { l.loop = loop; loop.legs.Add(1); return true }
-func (l *Leg) detach(loop *Loop)                     { l.loop = nil; loop.legs.Add(-1) }
+// LocalAddr is where the leg receives RTP; RTCP is one port above.
+func (l *Leg) LocalAddr() netip.AddrPort { return l.conn.LocalAddr() }
+
+// Update tells the leg what a negotiation has agreed, the first one and every later one, also when nothing has changed:
+// it lets a new source in (Latch).  It takes effect at the next Pull.  SSRC, sequence numbers and timestamps go on.
+// A Session without a codec is our own bug, and panics.
+func (l *Leg) Update(s Session) {
+	if s.Codec == nil {
+		panic("media: a session without a codec")
+	}
+	s.Remote, s.RemoteRTCP = unmapped(s.Remote), unmapped(s.RemoteRTCP)
+	l.control.negotiated(s)
+	l.give(&order{session: &s})
+}
+
+// Press reports a key that came by another way than RTP, such as SIP INFO.  It appears among the Digits of the next Pull.
+func (l *Leg) Press(digit byte) { l.give(&order{digit: digit}) }
+
+// LastHeard is when the last valid RTP or RTCP packet of the peer came, or when the leg was opened.
+func (l *Leg) LastHeard() time.Time {
+	if at := l.heardAt.Load(); at != 0 {
+		return l.cfg.Epoch.Add(time.Duration(at))
+	}
+	return l.opened
+}
+
+// Codec is the agreed codec, as of the last Pull or Attach; PCMA before any agreement.  Owner only.
+func (l *Leg) Codec() *codec.Codec { return l.codec }
+
+// Held says whether the peer is on hold, as of the last Pull.  Owner only.
+func (l *Leg) Held() bool { return l.state.Agreed.Held }
+
+// Listens says whether the peer only listens, as of the last Pull.  Owner only.
+func (l *Leg) Listens() bool { return l.state.Agreed.Listens }
+
+// State is a copy of all that the leg knows of its call.  Owner only.
+func (l *Leg) State() LegState {
+	s := l.state
+	s.Playout = l.jitter.JitterState
+	return s
+}
+
+// negotiated carries out an Update.
+func (l *Leg) negotiated(s Session) {
+	before := l.state.Agreed
+	l.state.Agreed = agreed(s)
+	l.state.Latch.negotiated(s.Remote)
+	if before.Codec != s.Codec.Name {
+		l.use(s.Codec)
+	} else if before.Ptime != s.Ptime {
+		l.out.empty(&l.state.Sender)
+	}
+	l.out.size(s.packetTime(), l.codec)
+	if s.Held || s.Listens {
+		l.jitter.stop()
+	}
+}
+
+// use makes ready for frames of the codec.
+func (l *Leg) use(c *codec.Codec) {
+	l.out.empty(&l.state.Sender)
+	l.codec = c
+	l.frame = make([]int16, c.FrameSize())
+	l.jitter.setUp(c.FrameSize(), l.cfg.JitterMax)
+	l.out.size(frameTime, c)
+	l.clockRate.Store(uint32(c.ClockRate))
+}

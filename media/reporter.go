@@ -1,8 +1,52 @@
 package media
 
-type reporter struct{}
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
 
-func startReporter(e *Engine) *reporter { return &reporter{} }
-func (r *reporter) close()              {}
+// How often RTCP goes out.  RFC 3550 section 6.2: 5 s at least for one call, and section 6.3.1: spread over 0.5 to 1.5 times
+// that, so that the reports of all calls do not come at once.
+const reportEvery = 5 * time.Second
 
-type control struct{ conn Conn }
+// reporter is the goroutine that serves the RTCP sockets of all legs of an engine, once a second, off the tick.
+type reporter struct {
+	stop chan struct{}
+	done sync.WaitGroup
+	once sync.Once
+}
+
+// startReporter starts the goroutine; close ends it and waits.
+func startReporter(e *Engine) *reporter {
+	r := &reporter{stop: make(chan struct{})}
+	r.done.Add(1)
+	go r.run(e)
+	return r
+}
+
+func (r *reporter) close() {
+	r.once.Do(func() { close(r.stop) })
+	r.done.Wait()
+}
+
+func (r *reporter) run(e *Engine) {
+	defer r.done.Done()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-second.C:
+			for _, leg := range e.all() {
+				leg.control.serve(leg, monotonic())
+			}
+		}
+	}
+}
+
+// spread is the time to the next report.
+func spread() int64 {
+	return int64(reportEvery)/2 + rand.Int64N(int64(reportEvery))
+}

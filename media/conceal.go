@@ -1,0 +1,135 @@
+package media
+
+// Concealment in the manner of G.711 Appendix I: what is missing is made up from the last pitch period before it, repeated, at full
+// level for 10 ms and then fading to silence at 60 ms: longer repetition sounds like a machine.  What comes after is faded in.
+
+const (
+	fadeStart = 10 // ms of concealment at full level
+	fadeEnd   = 60 // ms after which there is silence
+	pitchSize = 48000 / 50
+)
+
+// pitchMin and pitchMax are the pitch periods that are looked for, 5 ms (200 Hz) and 15 ms (66 Hz): higher voices and tones
+// are found by a multiple of their period.
+func pitchMin(frame int) int { return frame / 4 }
+func pitchMax(frame int) int { return frame * 3 / 4 }
+
+// concealer repeats one pitch period.  Plain data; the zero value repeats silence.
+type concealer struct {
+	cycle  [pitchSize]int16
+	period int
+}
+
+// learn takes the last pitch period before the position, of which history samples belong together.
+func (c *concealer) learn(r *ring, at, history int64, frame int) {
+	longest, window := pitchMax(frame), frame/2
+	if history < int64(longest+window) { // too little is known to tell a pitch: repeat what there is, as far as it goes
+		c.period = int(min(history, int64(longest)))
+	} else {
+		var past [2 * pitchSize]int16
+		known := past[:longest+window]
+		r.read(known, at-int64(len(known)))
+		c.period = pitch(known, window, frame)
+	}
+	r.read(c.cycle[:c.period], at-int64(c.period))
+	if c.period > 0 {
+		c.smooth(r, at)
+	}
+}
+
+// smooth lays the end of the cycle over what stood before its beginning, so that it repeats without a click.
+func (c *concealer) smooth(r *ring, at int64) {
+	n := c.period / 4
+	var before [pitchSize]int16
+	r.read(before[:n], at-int64(c.period)-int64(n))
+	tail := c.cycle[c.period-n : c.period]
+	for i := range tail {
+		tail[i] = mixed(tail[i], before[i], i+1, n+1)
+	}
+}
+
+// mixed is a on its way to b: part of whole.
+func mixed(a, b int16, part, whole int) int16 {
+	return int16((int(a)*(whole-part) + int(b)*part) / whole)
+}
+
+// fill makes up samples, of which lost were made up before, and says whether they can be heard.
+func (c *concealer) fill(dst []int16, lost int64, frame int) bool {
+	full, end := frame*fadeStart/20, frame*fadeEnd/20
+	at := int(lost)
+	if c.period == 0 || at >= end {
+		clear(dst)
+		return false
+	}
+	phase := at % c.period
+	for i := range dst {
+		sample := int(c.cycle[phase])
+		if at >= end {
+			sample = 0
+		} else if at > full {
+			sample = sample * (end - at) / (end - full)
+		}
+		dst[i] = int16(sample)
+		at++
+		if phase++; phase == c.period {
+			phase = 0
+		}
+	}
+	return true
+}
+
+// blend fades real samples in over 5 ms, and goes on with the made-up ones under them.
+func (c *concealer) blend(real []int16, lost int64, frame int) {
+	n := min(frame/4, len(real))
+	var made [pitchSize]int16
+	c.fill(made[:n], lost, frame)
+	for i := range n {
+		real[i] = mixed(made[i], real[i], i+1, n+1)
+	}
+}
+
+// pitch finds the distance at which the last window samples of known are most like those before them.
+func pitch(known []int16, window, frame int) int {
+	last := known[len(known)-window:]
+	lowest, highest := pitchMin(frame), len(known)-window
+	best := search(last, known, lowest, highest, 2)
+	return search(last, known, max(lowest, best-1), min(highest, best+1), 1)
+}
+
+// search tries the distances from low to high and looks at every step-th sample and distance.
+func search(last, known []int16, low, high, step int) int {
+	best, score := high, -1.0
+	for d := low; d <= high; d += step {
+		earlier := known[len(known)-len(last)-d:]
+		var cross, energy int64
+		for i := 0; i < len(last); i += step {
+			a, b := int64(last[i]), int64(earlier[i])
+			cross += a * b
+			energy += b * b
+		}
+		if cross <= 0 {
+			continue
+		}
+		if s := float64(cross) * float64(cross) / float64(energy); s > score {
+			best, score = d, s
+		}
+	}
+	return best
+}
+
+// cutOut shortens what stands from the position on by one pitch period, and returns the period: the samples behind the cut fade in over
+// those before it.  The caller takes the period away at the position.
+func cutOut(r *ring, at int64, frame int) int {
+	longest := pitchMax(frame)
+	var known [2 * pitchSize]int16
+	ahead := known[:longest+frame/2]
+	r.read(ahead, at)
+	period := pitch(ahead, frame/2, frame)
+	var joint [pitchSize]int16
+	r.read(known[:2*period], at)
+	for i := range period {
+		joint[i] = mixed(known[i], known[period+i], i+1, period+1)
+	}
+	r.paste(at+int64(period), joint[:period])
+	return period
+}

@@ -1,0 +1,213 @@
+package media
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// control is the RTCP of one leg (RFC 3550 section 6).  It reads the leg's counters, and never its state: it is served by the reporter, not
+// by the leg's owner.
+type control struct {
+	source    atomic.Pointer[netip.AddrPort] // where the peer's RTP comes from
+	roundTrip atomic.Int64                   // ns
+	peerLost  atomic.Int64
+	ssrc      uint32
+	cname     string
+
+	mu      sync.Mutex // guards all below; held for a few system calls, never by the tick
+	conn    Conn       // nil: a leg without RTCP
+	closed  bool
+	agreed  Session
+	from    netip.AddrPort // where the peer's RTCP came from
+	next    int64          // when the next report is due; 0: after the first packet
+	heard   heardReport
+	told    toldReport
+	started bool // something was sent: there is something to say goodbye to
+}
+
+// heardReport is the peer's last sender report, to be answered with LSR and DLSR.
+type heardReport struct {
+	ssrc uint32
+	ntp  uint32 // the middle 32 bits of its NTP time
+	at   int64
+}
+
+// toldReport is what our last report said, for the fraction lost since.
+type toldReport struct {
+	ssrc, expected uint32
+	lost           int64
+}
+
+func newControl(ssrc uint32) control {
+	var name [12]byte
+	rand.Read(name[:])
+	return control{ssrc: ssrc, cname: hex.EncodeToString(name[:])} // RFC 7022 section 4.2: 96 random bits for each call
+}
+
+// negotiated is told of each Update; from any goroutine.
+func (c *control) negotiated(s Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.agreed, c.from = s, netip.AddrPort{}
+}
+
+// found is told by the tick where the peer is.  It allocates, once in a negotiation.
+func (c *control) found(source netip.AddrPort) { c.source.Store(&source) }
+
+// serve takes what has come and sends a report when one is due.
+func (c *control) serve(l *Leg, now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil || c.closed {
+		return
+	}
+	var b [maxDatagram]byte
+	for range 16 { // a flood waits, and is dropped by the kernel
+		n, from, ok := c.conn.Recv(b[:])
+		if !ok {
+			break
+		}
+		if c.known(from) {
+			c.receive(l, b[:n], from, now)
+		}
+	}
+	switch {
+	case c.next == 0:
+		c.next = now + spread()/2 // section 6.2: the first one comes after half the time
+	case now >= c.next:
+		c.next = now + spread()
+		c.send(l, now)
+	}
+}
+
+// known says whether a datagram comes from the host of the peer: its port is not known behind NAT.
+func (c *control) known(from netip.AddrPort) bool {
+	source := c.source.Load()
+	return from.Addr() == c.agreed.Remote.Addr() || from.Addr() == c.agreed.RemoteRTCP.Addr() ||
+		source != nil && from.Addr() == source.Addr()
+}
+
+// receive reads a compound packet.  BYE is not obeyed: SIP ends calls, and Asterisk says BYE when it changes its SSRC.
+func (c *control) receive(l *Leg, b []byte, from netip.AddrPort, now int64) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil || len(packets) == 0 {
+		return
+	}
+	c.from = from
+	l.heardAt.Store(now)
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.SenderReport:
+			c.heard = heardReport{p.SSRC, uint32(p.NTPTime >> 16), now}
+			c.review(p.Reports, time.Now())
+		case *rtcp.ReceiverReport:
+			c.review(p.Reports, time.Now())
+		}
+	}
+}
+
+// review reads what the peer says of our stream.  Section 6.4.1: the round trip is now less LSR less DLSR, in 1/65536 s.
+func (c *control) review(reports []rtcp.ReceptionReport, wall time.Time) {
+	for _, r := range reports {
+		if r.SSRC != c.ssrc {
+			continue
+		}
+		c.peerLost.Store(int64(int32(r.TotalLost<<8) >> 8)) // 24 bits, signed
+		if r.LastSenderReport == 0 {
+			continue
+		}
+		if trip := int32(uint32(ntpTime(wall)>>16) - r.LastSenderReport - r.Delay); trip >= 0 {
+			c.roundTrip.Store(int64(trip) * int64(time.Second) >> 16)
+		}
+	}
+}
+
+// send sends a sender report, or a receiver report when nothing is sent, with the CNAME that section 6.1 demands in each packet.
+func (c *control) send(l *Leg, now int64, more ...rtcp.Packet) {
+	to := c.destination()
+	if !to.IsValid() {
+		return
+	}
+	blocks := c.blocks(l, now)
+	packets := []rtcp.Packet{&rtcp.ReceiverReport{SSRC: c.ssrc, Reports: blocks}}
+	if sent := l.packetsOut.Load(); sent > 0 {
+		since := (now - l.sentAt.Load()) / 1000
+		packets[0] = &rtcp.SenderReport{SSRC: c.ssrc, NTPTime: ntpTime(time.Now()),
+			RTPTime:     l.sentTS.Load() + uint32(since*int64(l.clockRate.Load())/1_000_000),
+			PacketCount: uint32(sent), OctetCount: uint32(l.bytesOut.Load()), Reports: blocks}
+	}
+	packets = append(packets, rtcp.NewCNAMESourceDescription(c.ssrc, c.cname))
+	b, err := rtcp.Marshal(append(packets, more...))
+	if err == nil && c.conn.Send(b, to) {
+		c.started = true
+	}
+}
+
+// blocks is what we say of the peer's stream: nothing when there is none.
+func (c *control) blocks(l *Leg, now int64) []rtcp.ReceptionReport {
+	told := toldReport{l.sourceSSRC.Load(), l.expected.Load(), l.lost.Load()}
+	if told.expected == 0 {
+		return nil
+	}
+	r := rtcp.ReceptionReport{SSRC: told.ssrc, TotalLost: uint32(min(told.lost, 0x7fffff)),
+		LastSequenceNumber: l.newest.Load(), Jitter: l.noise.Load()}
+	before := c.told
+	if before.ssrc != told.ssrc {
+		before = toldReport{lost: told.lost}
+	}
+	if expected, lost := int64(told.expected)-int64(before.expected), told.lost-before.lost; expected > 0 && lost > 0 {
+		r.FractionLost = uint8(min(lost*256/expected, 255)) // A.3
+	}
+	if c.heard.ssrc == told.ssrc && c.heard.at != 0 {
+		r.LastSenderReport, r.Delay = c.heard.ntp, uint32((now-c.heard.at)<<16/int64(time.Second))
+	}
+	c.told = told
+	return []rtcp.ReceptionReport{r}
+}
+
+// destination is where RTCP goes: where the peer's came from, else where SDP says (RFC 3605), else one above where his RTP comes from.
+func (c *control) destination() netip.AddrPort {
+	rtp := c.agreed.Remote
+	if !reachable(rtp) {
+		return netip.AddrPort{}
+	}
+	source := c.source.Load()
+	switch {
+	case c.from.IsValid():
+		return c.from
+	case source != nil && source.Addr() != rtp.Addr() && source.Port() < 65535: // behind NAT SDP's address is of no use
+		return netip.AddrPortFrom(source.Addr(), source.Port()+1)
+	case reachable(c.agreed.RemoteRTCP):
+		return c.agreed.RemoteRTCP
+	case rtp.Port() < 65535:
+		return netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1)
+	}
+	return netip.AddrPort{}
+}
+
+// close says BYE, when anything was said before, and closes the socket.
+func (c *control) close(l *Leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil || c.closed {
+		return
+	}
+	if c.started || l.packetsOut.Load() > 0 {
+		c.send(l, monotonic(), &rtcp.Goodbye{Sources: []uint32{c.ssrc}})
+	}
+	c.closed = true
+	c.conn.Close()
+}
+
+// ntpTime is the 64-bit time of RFC 5905: seconds since 1900, and their fraction.
+func ntpTime(t time.Time) uint64 {
+	const since1900 = 2208988800
+	ns := t.UnixNano()
+	return uint64(ns/1e9+since1900)<<32 | uint64(ns%1e9)<<32/1e9
+}

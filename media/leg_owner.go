@@ -1,0 +1,64 @@
+package media
+
+// attach gives the leg to a loop; on the loop.
+func (l *Leg) attach(loop *Loop) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing || l.loop != nil {
+		return false
+	}
+	l.loop = loop
+	loop.legs.Add(1)
+	return true
+}
+
+// detach takes the leg away from its loop; on the loop.
+func (l *Leg) detach(loop *Loop) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.loop == loop {
+		l.loop = nil
+		loop.legs.Add(-1)
+	}
+}
+
+// Close ends the leg: its loop lets go of it, RTCP says goodbye, the sockets are closed and the ports go to rest.
+// It waits for all that, for up to one tick.  Idempotent.  From any goroutine, also on the leg's own loop (then the
+// sockets are closed at once, and what the bus pulls after that is silence).
+func (l *Leg) Close() {
+	l.mu.Lock()
+	loop, again := l.loop, l.closing
+	l.closing = true
+	l.mu.Unlock()
+	switch {
+	case again:
+		if loop == nil || !loop.onLoop() { // the loop cannot wait for itself
+			<-l.closed
+		}
+		return
+	case loop == nil, loop.onLoop():
+		l.shut.Store(true)
+	default:
+		l.leave(loop)
+	}
+	if loop != nil {
+		l.detach(loop)
+	}
+	l.control.close(l)
+	l.conn.Close()
+	if l.release != nil {
+		l.release(l)
+	}
+	close(l.closed)
+}
+
+// leave waits until the loop has come to know that the leg is shut: from then on it does not touch the socket.
+func (l *Leg) leave(loop *Loop) {
+	left := make(chan struct{})
+	if loop.Do(func() { l.shut.Store(true); close(left) }) {
+		<-left
+		return
+	}
+	<-loop.ended
+	l.shut.Store(true)
+}

@@ -1,0 +1,190 @@
+package media
+
+import (
+	"math"
+	"net/netip"
+	"time"
+)
+
+// levelUnknown says that the level of the frame was not asked for yet.
+const levelUnknown = math.MinInt
+
+// comfortNoise is the static payload type of RFC 3389.  Asterisk's rtp_keepalive sends it without having negotiated it.
+const comfortNoise = 13
+
+// Pull takes in what has come and returns the frame of this tick: FrameSize samples, real, made up, or silence.  The frame is
+// the leg's, and good until the next Pull.  now is the tick's time in nanoseconds and never goes back.  Owner only.
+func (l *Leg) Pull(now int64) []int16 {
+	l.digits, l.heard, l.level = l.digits[:0], false, levelUnknown
+	l.takeOrders()
+	if l.shut.Load() {
+		clear(l.frame)
+		return l.frame
+	}
+	l.drain(now)
+	if l.state.Presses.expire(now) {
+		l.unmute()
+	}
+	at := l.jitter.Next
+	l.heard = l.jitter.pop(l.frame)
+	if l.muted(at) {
+		clear(l.frame)
+		l.heard = false
+	}
+	l.tally()
+	return l.frame
+}
+
+// tally makes visible what the jitter buffer made up and threw away, when that has changed.
+func (l *Leg) tally() {
+	j := &l.jitter
+	if made := int64(frameTime) * j.Concealed / int64(j.Frame); made != l.concealed.Load() {
+		l.concealed.Store(made)
+	}
+	if cut := int64(frameTime) * j.Skipped / int64(j.Frame); cut != l.discarded.Load() {
+		l.discarded.Store(cut)
+	}
+}
+
+// Heard says whether the frame holds something of the peer that may be mixed: not when he is on hold, only listens, sends nothing or comfort
+// noise, or presses a key.  Owner only, after Pull.
+func (l *Leg) Heard() bool { return l.heard }
+
+// Digits are the keys pressed since the last Pull, as "0" to "9", "*", "#", "A" to "D".  A key is reported when it goes down
+// (Presses says why).  The slice is the leg's, and good until the next Pull.  Owner only.
+func (l *Leg) Digits() []byte { return l.digits }
+
+// Level is the loudness of the frame in dBov: 0 is a square wave at full scale, -127 silence (RFC 6464).  Owner only, after Pull.
+func (l *Leg) Level() int {
+	if l.level == levelUnknown {
+		l.level = level(l.frame)
+	}
+	return l.level
+}
+
+func level(frame []int16) int {
+	var sum uint64
+	for _, s := range frame {
+		sum += uint64(int64(s) * int64(s))
+	}
+	if sum == 0 {
+		return -127
+	}
+	return max(-127, int(math.Round(10*math.Log10(float64(sum)/float64(len(frame))/(1<<30)))))
+}
+
+// report adds a key to this tick's.
+func (l *Leg) report(key byte) {
+	if len(l.digits) < cap(l.digits) {
+		l.digits = append(l.digits, key)
+	}
+}
+
+// drain takes all packets that wait, up to a bound.
+func (l *Leg) drain(now int64) {
+	for range perTick {
+		n, from, ok := l.conn.Recv(l.in[:])
+		if !ok {
+			return
+		}
+		l.receive(l.in[:n], from, now)
+	}
+	l.flooded.Add(1) // more may wait for the next tick
+}
+
+// receive sorts one datagram.  Whatever is wrong with it is counted under a name, and has touched nothing.
+func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
+	var p packet
+	terms := &l.state.Agreed
+	if !p.parse(b) {
+		l.malformed.Add(1)
+		return
+	}
+	audio, key := p.typ == terms.PayloadType, terms.EventType != 0 && p.typ == terms.EventType
+	switch {
+	case terms.Codec == "" || !audio && !key && p.typ != comfortNoise:
+		l.unknownType.Add(1)
+		return
+	case p.ssrc == l.state.Sender.SSRC: // RFC 3550 section 8.2: our own packets come back
+		l.looped.Add(1)
+		return
+	}
+	source := l.state.Latch.Source
+	if !l.state.Latch.admit(from, audio || key) {
+		l.strangers.Add(1)
+		return
+	}
+	if l.state.Latch.Source != source {
+		l.control.found(l.state.Latch.Source)
+	}
+	l.packetsIn.Add(1)
+	l.heardAt.Store(max(now, 1))
+	switch {
+	case key:
+		l.receiveKey(&p, now)
+	case l.follow(&p, now):
+		l.receiveSound(&p, now, audio)
+	}
+}
+
+// follow counts the packet in its source's sequence, and says whether its sound is to be used.
+func (l *Leg) follow(p *packet, now int64) bool {
+	s := &l.state.Source
+	if s.Known && p.ssrc != s.SSRC && p.ssrc == s.Old && now-s.Last < int64(200*time.Millisecond) {
+		l.late.Add(1) // overtaken by the new source, or a second voice beside it, which would tear the first one to pieces
+		return false
+	}
+	if !s.Known || p.ssrc != s.SSRC {
+		// RFC 3550 section 8: a new SSRC is a new stream with its own numbers.  Asterisk changes it with every source (MOH, bridging).
+		if s.Known {
+			l.sources.Add(1)
+			l.lostBefore += s.Seqs.Lost()
+		}
+		*s = Source{Known: true, SSRC: p.ssrc, Old: s.SSRC, TS: p.ts, Ext: int64(p.ts)}
+		l.state.Muted = Window{}
+		if l.state.Presses.Active {
+			l.state.Muted = Window{math.MinInt64, math.MaxInt64}
+		}
+		l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
+	}
+	s.Last = now
+	if !s.Seqs.add(p.seq) {
+		l.duplicates.Add(1)
+		return false
+	}
+	l.published(s)
+	return true
+}
+
+// receiveSound puts audio into the jitter buffer; comfort noise tells it that nothing is to be expected.
+func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
+	s := &l.state.Source
+	samples := l.codec.Samples(len(p.payload))
+	if samples > l.codec.Rate*int(maxPacket/time.Millisecond)/1000 {
+		l.malformed.Add(1)
+		return
+	}
+	at := l.position(s.unwrap(p.ts))
+	if !audio {
+		l.jitter.silence(at)
+		return
+	}
+	s.arrived(now, p.ts, l.codec.ClockRate)
+	if samples == 0 || l.state.Agreed.Held || l.state.Agreed.Listens {
+		return
+	}
+	pcm := l.pcm[:l.codec.Decode(l.pcm[:], p.payload)]
+	switch l.jitter.put(at, pcm) {
+	case late:
+		l.late.Add(1)
+	case duplicate:
+		l.duplicates.Add(1)
+	case jumped:
+		l.jumps.Add(1)
+	}
+}
+
+// position turns an unwrapped timestamp into samples.
+func (l *Leg) position(ext int64) int64 {
+	return ext * int64(l.codec.Rate) / int64(l.codec.ClockRate)
+}

@@ -1,0 +1,77 @@
+package media
+
+import "math/bits"
+
+// ringSize is how many samples the ring spans, played and to be played: a second at 8 kHz.  A power of two, a multiple of 64.
+const ringSize = 8192
+
+// ring holds samples by their position in the stream, and knows which of them have come.  A position is an RTP timestamp,
+// unwrapped and counted in samples, so packets of any length and order find their place without more ado.
+// Samples that were taken stay readable behind the front: they are what concealment learns from.
+// Plain data; the zero value is empty.
+type ring struct {
+	samples [ringSize]int16
+	have    [ringSize / 64]uint64 // one bit per sample that has come and was not taken
+}
+
+// write copies pcm to its position and marks it.  At most ringSize samples.
+func (r *ring) write(at int64, pcm []int16) {
+	r.paste(at, pcm)
+	r.mark(at, len(pcm), true)
+}
+
+// paste copies pcm to its position without marking it: history for concealment.
+func (r *ring) paste(at int64, pcm []int16) {
+	n := copy(r.samples[at&(ringSize-1):], pcm)
+	copy(r.samples[:], pcm[n:])
+}
+
+// read copies what stands at the position.
+func (r *ring) read(dst []int16, at int64) {
+	n := copy(dst, r.samples[at&(ringSize-1):])
+	copy(dst[n:], r.samples[:])
+}
+
+// take is read, and unmarks.
+func (r *ring) take(dst []int16, at int64) {
+	r.read(dst, at)
+	r.mark(at, len(dst), false)
+}
+
+// mark sets or clears n bits, word by word.
+func (r *ring) mark(at int64, n int, here bool) {
+	i := int(at & (ringSize - 1))
+	for n > 0 {
+		word, bit := i>>6, i&63
+		step := min(64-bit, n)
+		mask := (^uint64(0) >> (64 - step)) << bit
+		if here {
+			r.have[word] |= mask
+		} else {
+			r.have[word] &^= mask
+		}
+		i, n = (i+step)&(ringSize-1), n-step
+	}
+}
+
+// run counts how many samples in a row, up to n, are here (or missing) from the position on.
+func (r *ring) run(at int64, n int, here bool) int {
+	i, found := int(at&(ringSize-1)), 0
+	for found < n {
+		word := r.have[i>>6]
+		if here {
+			word = ^word
+		}
+		step := min(bits.TrailingZeros64(word>>(i&63)), 64-i&63)
+		found += step
+		i += step
+		if step == 0 || i&63 != 0 {
+			break
+		}
+		i &= ringSize - 1
+	}
+	return min(found, n)
+}
+
+// clear forgets everything that was not taken.
+func (r *ring) clear() { r.have = [ringSize / 64]uint64{} }

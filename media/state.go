@@ -1,0 +1,91 @@
+package media
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// LegState is all that a leg knows of its call: plain data without pointers, functions, channels or contexts, so that it can be written
+// down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  (Of the sound on
+// hand, the ring, nothing is in it: that is 20 to 100 ms.)  Owned by the leg's owner.
+type LegState struct {
+	Agreed  Agreed
+	Sender  Sender
+	Latch   Latch
+	Source  Source
+	Presses Presses
+	Muted   Window // where the sound of the last press lies
+	Playout JitterState
+}
+
+// Agreed is a Session with the codec by its name.
+type Agreed struct {
+	Remote      netip.AddrPort
+	RemoteRTCP  netip.AddrPort
+	Codec       string // "": nothing agreed yet
+	PayloadType uint8
+	EventType   uint8
+	EventRate   int
+	Ptime       time.Duration
+	Held        bool
+	Listens     bool
+}
+
+func agreed(s Session) Agreed {
+	return Agreed{s.Remote, s.RemoteRTCP, s.Codec.Name, s.PayloadType, s.EventType, s.EventRate, s.Ptime, s.Held, s.Listens}
+}
+
+// Sender is the stream that we send: one SSRC for as long as the leg lives, whatever is negotiated in between.
+type Sender struct {
+	SSRC   uint32
+	Seq    uint16 // of the next packet
+	TS     uint32 // of the next packet
+	Clock  int64  // when the next frame is due; 0: nothing was pushed yet
+	Marker bool   // the next packet comes after a gap
+}
+
+// newSender begins at random places: RFC 3550 section 5.1 (so that encryption has no known plaintext), and so that two calls in a row
+// on one port are told apart.
+func newSender() Sender {
+	return Sender{SSRC: rand.Uint32(), Seq: uint16(rand.Uint32()), TS: rand.Uint32(), Marker: true}
+}
+
+// Source is the stream that the peer sends.
+type Source struct {
+	Known   bool
+	SSRC    uint32
+	Old     uint32 // the SSRC before this one, whose late packets are none of ours
+	Last    int64  // when its last packet came
+	TS      uint32 // the newest timestamp, and
+	Ext     int64  // the same, unwrapped
+	Transit int64  // RFC 3550 A.8, in timestamp units
+	Jitter  float64
+	Seqs    Sequence
+}
+
+// unwrap places a timestamp next to the newest one, so that 32 bits never run over.
+func (s *Source) unwrap(ts uint32) int64 {
+	ext := s.Ext + int64(int32(ts-s.TS))
+	if ext > s.Ext {
+		s.Ext, s.TS = ext, ts
+	}
+	return ext
+}
+
+// arrived measures the jitter as RFC 3550 section 6.4.1 and A.8 want it.  All packets of one tick arrive at its deadline for us,
+// so a stream as regular as the tick has none.
+func (s *Source) arrived(now int64, ts uint32, rate int) {
+	transit := int64(int32(uint32(now/1000*int64(rate)/1_000_000) - ts))
+	if s.Transit != 0 {
+		d := transit - s.Transit
+		if d < 0 {
+			d = -d
+		}
+		s.Jitter += (float64(d) - s.Jitter) / 16
+	}
+	s.Transit = transit
+}
+
+// Window is a stretch of the peer's stream, in samples; From >= To is none.
+type Window struct{ From, To int64 }
