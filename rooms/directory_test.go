@@ -1,0 +1,415 @@
+package rooms
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// house is a Directory on a real media engine, with what it has told.
+type house struct {
+	testing.TB
+	engine *media.Engine
+	*Directory
+	log *buffer
+
+	mu     sync.Mutex
+	events []Event
+}
+
+// buffer is a log that may be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// newHouse opens a house; it is closed with the test.
+func newHouse(t testing.TB, cfg Config) *house {
+	t.Helper()
+	h := &house{TB: t, log: new(buffer)}
+	engine, err := media.New(media.Config{
+		Ports: media.PortRange{First: 40000, Last: 43999}, PortRest: time.Millisecond, Loops: 2,
+		Log:    slog.New(slog.DiscardHandler),
+		Broken: func(b media.Bus, reason any) { h.Broken(b, reason) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.engine, cfg.Engine = engine, engine
+	cfg.Log = slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg.OnEvent = func(e Event) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.events = append(h.events, e)
+	}
+	h.Directory = NewDirectory(cfg)
+	t.Cleanup(func() {
+		h.Directory.Close()
+		engine.Close()
+	})
+	return h
+}
+
+// told counts the events of a kind.
+func (h *house) told(k Kind) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.events {
+		if e.Kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+// call is a Call with a leg.
+type call struct {
+	id     string
+	leg    *media.Leg
+	hungUp atomic.Pointer[string]
+}
+
+func (c *call) ID() string                    { return c.id }
+func (c *call) Caller() (name, number string) { return "Name of " + c.id, "100" }
+func (c *call) Leg() *media.Leg               { return c.leg }
+func (c *call) Hangup(reason string)          { c.hungUp.Store(&reason) }
+func (c *call) Done() <-chan struct{}         { return nil }
+
+// calls makes a call whose leg has real sockets.
+func (h *house) calls(id string) *call {
+	h.Helper()
+	leg, err := h.engine.Open(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		h.Error(err)
+		runtime.Goexit() // what Fatal does, which only the test's own goroutine may call
+	}
+	leg.Update(media.Session{Codec: codec.PCMA, PayloadType: 8}) // no remote address: it sends nothing
+	return &call{id: id, leg: leg}
+}
+
+// seat reserves, and fails if there is none.
+func (h *house) seat(number string) *Seat {
+	h.Helper()
+	s, err := h.Reserve(number)
+	if err != nil {
+		h.Errorf("Reserve(%s): %v", number, err)
+		runtime.Goexit()
+	}
+	return s
+}
+
+// refuses fails unless there is no seat for that reason.
+func (h *house) refuses(number string, want error) {
+	h.Helper()
+	if s, err := h.Reserve(number); !errors.Is(err, want) || s != nil {
+		h.Errorf("Reserve(%s): %v, %v; want %v", number, s, err, want)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	h := newHouse(t, Config{MaxParticipants: 2, MaxLegs: 3})
+	a, b := h.seat("1"), h.seat("1")
+	h.refuses("1", ErrRoomFull)
+	c := h.seat("2")
+	h.refuses("2", ErrFull)
+	h.refuses("1", ErrFull) // the server's limit says more
+	b.Release()
+	b.Release()
+	if got := h.Stats(); got.Rooms != 2 || got.Seats != 2 {
+		t.Errorf("after one release: %+v", got)
+	}
+	b = h.seat("1")
+	c.Release()
+	h.refuses("1", ErrRoomFull)
+	a.Release()
+	b.Release()
+	if got := h.Stats(); got != (Stats{}) {
+		t.Errorf("after all releases: %+v", got)
+	}
+	h.Directory.Close()
+	h.Directory.Close()
+	h.refuses("1", ErrClosed)
+}
+
+func TestJoinAndLeave(t *testing.T) {
+	h := newHouse(t, Config{Tones: true})
+	alice, bob := h.calls("alice"), h.calls("bob")
+	pa := h.seat("5234").Join(alice)
+	pb := h.seat("5234").Join(bob)
+	pb.Mute()
+	pb.Deafen()
+	bob.leg.Press('7')
+
+	shots := h.Snapshot()
+	for len(shots) == 1 && len(shots[0].Participants) == 2 && shots[0].Participants[1].Digits == "" {
+		shots = h.Snapshot() // each takes a tick
+	}
+	if len(shots) != 1 || shots[0].Number != "5234" || len(shots[0].Participants) != 2 {
+		t.Fatalf("snapshot: %+v", shots)
+	}
+	first, second := shots[0].Participants[0], shots[0].Participants[1]
+	if first.ID != "alice" || first.Name != "Name of alice" || first.Number != "100" || first.Muted || first.Codec != "PCMA" || first.Level != -127 {
+		t.Errorf("alice: %+v", first)
+	}
+	if second.ID != "bob" || !second.Muted || !second.Deaf || second.Digits != "7" || second.DigitCount != 1 {
+		t.Errorf("bob: %+v", second)
+	}
+	if shots[0].Since.After(first.Since) || first.Since.After(second.Since) || time.Since(second.Since) > time.Minute {
+		t.Errorf("times: room %v, alice %v, bob %v", shots[0].Since, first.Since, second.Since)
+	}
+
+	pb.Unmute()
+	pb.Undeafen()
+	pa.Leave("hung up")
+	pa.Leave("again")
+	if shots := h.Snapshot(); len(shots) != 1 || len(shots[0].Participants) != 1 || shots[0].Participants[0].Muted || shots[0].Participants[0].Deaf {
+		t.Errorf("after alice has left: %+v", shots)
+	}
+	pb.Leave("moved")
+	if shots := h.Snapshot(); len(shots) != 0 {
+		t.Errorf("after all have left: %+v", shots)
+	}
+	alice.leg.Close()
+	bob.leg.Close()
+
+	h.Directory.Close() // and with it the journal
+	var kinds []string
+	for _, e := range h.events {
+		kinds = append(kinds, strings.TrimSpace(e.Kind.String()+" "+e.Call+" "+e.Reason))
+		if (e.Kind == Left || e.Kind == RoomGone) && (e.Duration <= 0 || e.Duration > time.Minute) {
+			t.Errorf("%v of %s after %v", e.Kind, e.Call, e.Duration)
+		}
+	}
+	want := []string{"room created", "joined alice", "joined bob", "digit pressed bob", "left alice hung up", "left bob moved", "room gone"}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("events %q, want %q", kinds, want)
+	}
+	for _, line := range []string{
+		`level=INFO msg="room created" room=5234`,
+		`level=INFO msg=joined room=5234 call=alice name="Name of alice" number=100`,
+		`level=DEBUG msg="digit pressed" room=5234 call=bob digit=7`,
+		`level=INFO msg=left room=5234 call=bob reason=moved duration=`,
+	} {
+		if !strings.Contains(h.log.String(), line) {
+			t.Errorf("the log lacks %s:\n%s", line, h.log)
+		}
+	}
+}
+
+func TestSeatIsTakenOnce(t *testing.T) {
+	h := newHouse(t, Config{})
+	s := h.seat("1")
+	alice, bob := h.calls("alice"), h.calls("bob")
+	defer alice.leg.Close()
+	defer bob.leg.Close()
+	p := s.Join(alice)
+	other := s.Join(bob)
+	s.Release() // after Join: nothing
+	other.Mute()
+	other.Leave("never in")
+	if shots := h.Snapshot(); len(shots) != 1 || len(shots[0].Participants) != 1 {
+		t.Errorf("%+v", shots)
+	}
+	p.Leave("hung up")
+	s.Join(bob).Leave("too late")
+	if got := h.Stats(); got != (Stats{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCloseTakesEverybodyOut(t *testing.T) {
+	h := newHouse(t, Config{})
+	alice, bob := h.calls("alice"), h.calls("bob")
+	p := h.seat("1").Join(alice)
+	late := h.seat("1")
+	h.Directory.Close()
+	if bob.hungUp.Load() != nil {
+		t.Error("bob was hung up before he came")
+	}
+	q := late.Join(bob)
+	if bob.hungUp.Load() == nil {
+		t.Error("bob took a seat in a room that has ended, and was not hung up")
+	}
+	p.Leave("hung up")
+	q.Leave("hung up")
+	late.Release()
+	if got := h.Stats(); got != (Stats{}) {
+		t.Errorf("%+v", got)
+	}
+	if n := h.told(Left); n != 1 {
+		t.Errorf("%d left", n)
+	}
+	alice.leg.Close()
+	bob.leg.Close()
+	if s := h.engine.Stats(); s.Attached != 0 || s.Legs != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestBrokenRoomEndsAlone: a panic in one room's tick ends that room and no other.
+func TestBrokenRoomEndsAlone(t *testing.T) {
+	h := newHouse(t, Config{})
+	alice, bob := h.calls("alice"), h.calls("bob")
+	p, q := h.seat("1").Join(alice), h.seat("2").Join(bob)
+	h.Snapshot() // both are in
+	p.seat.room.loop.Do(func() { p.leg = nil })
+	waitFor(t, "alice to be hung up", func() bool { return alice.hungUp.Load() != nil })
+	if bob.hungUp.Load() != nil {
+		t.Error("bob was hung up too")
+	}
+	if shots := h.Snapshot(); len(shots) != 1 || shots[0].Number != "2" || len(shots[0].Participants) != 1 {
+		t.Errorf("%+v", shots)
+	}
+	h.seat("1").Release() // a new room
+	runOn(p.seat.room.loop, func() { p.leg = alice.leg })
+	p.Leave("room failed")
+	q.Leave("hung up")
+	alice.leg.Close()
+	bob.leg.Close()
+	if s := h.engine.Stats(); s.Attached != 0 {
+		t.Errorf("%d legs are still attached", s.Attached)
+	}
+}
+
+// waitFor polls: the thing comes from another goroutine that tells nobody.
+func waitFor(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !done(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited 5 s for %s", what)
+		}
+		runtime.Gosched()
+	}
+}
+
+// TestNothingIsLeftBehind: a thousand joins and leaves on real sockets, several at once and with
+// rooms that come and go under them.
+func TestNothingIsLeftBehind(t *testing.T) {
+	h := newHouse(t, Config{Tones: true})
+	goroutines := runtime.NumGoroutine()
+	const callers, each = 50, 20
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var rooms []weak.Pointer[Room]
+	for i := range callers {
+		all.Go(func() {
+			for n := range each {
+				c := h.calls(fmt.Sprint(i, "-", n))
+				s := h.seat(fmt.Sprint(5000 + (i+n)%7))
+				p := s.Join(c)
+				if n%3 == 0 {
+					p.Mute()
+					h.Snapshot()
+				}
+				mu.Lock()
+				rooms = append(rooms, weak.Make(s.room))
+				mu.Unlock()
+				p.Leave("hung up")
+				c.leg.Close()
+			}
+		})
+	}
+	all.Wait()
+	if got := h.Stats(); got != (Stats{}) {
+		t.Errorf("seats and rooms: %+v", got)
+	}
+	if s := h.engine.Stats(); s.Attached != 0 || s.Legs != 0 || s.Ports != 0 || s.Panics != 0 {
+		t.Errorf("legs and ports: %+v", s)
+	}
+	waitFor(t, "the goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
+	waitFor(t, "the rooms to be collected: no loop may hold one", func() bool {
+		runtime.GC()
+		return !slices.ContainsFunc(rooms, func(r weak.Pointer[Room]) bool { return r.Value() != nil })
+	})
+	h.Directory.Close()
+	if j, l, c, g := h.told(Joined), h.told(Left), h.told(RoomCreated), h.told(RoomGone); j != callers*each || l != j || c != g || c < 7 {
+		t.Errorf("%d joined, %d left, %d rooms created, %d gone", j, l, c, g)
+	}
+}
+
+// TestRacingSeats: reservations that are joined, released and refused at the same time leave the
+// books right, and no room is ever over its limit.
+func TestRacingSeats(t *testing.T) {
+	const limit = 3
+	h := newHouse(t, Config{MaxParticipants: limit, MaxLegs: 20})
+	var all sync.WaitGroup
+	var got, refused atomic.Int64
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 300 {
+				s, err := h.Reserve(fmt.Sprint(n % 2))
+				if err != nil {
+					refused.Add(1)
+					continue
+				}
+				got.Add(1)
+				h.Directory.mu.Lock()
+				seats := len(s.room.seats)
+				current := h.Directory.rooms[s.Room()] == s.room
+				h.Directory.mu.Unlock()
+				if seats > limit || !current {
+					t.Errorf("a seat among %d in a room that is current: %v", seats, current)
+				}
+				if (i+n)%40 == 0 {
+					w := &parrot{from: netip.MustParseAddrPort("127.0.0.2:20000")}
+					c := &call{id: fmt.Sprint(i, n), leg: media.NewLeg(media.LegConfig{}, w)}
+					s.Join(c).Leave("hung up")
+					c.leg.Close()
+				}
+				s.Release()
+			}
+		})
+	}
+	all.Wait()
+	if got.Load() == 0 || refused.Load() == 0 {
+		t.Errorf("%d seats, %d refused: this shows nothing", got.Load(), refused.Load())
+	}
+	if s := h.Stats(); s != (Stats{}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestJournalThatStandsStillLosesAndCounts: a reader who does not read costs events, not ticks.
+func TestJournalThatStandsStillLosesAndCounts(t *testing.T) {
+	h := newHouse(t, Config{})
+	h.mu.Lock() // the hook of the house waits here
+	for range queueSize {
+		h.seat("1").Release() // two events
+	}
+	if d := h.Stats().EventsDropped; d == 0 || d > 2*queueSize {
+		t.Errorf("%d events dropped of %d", d, 2*queueSize)
+	}
+	h.mu.Unlock()
+	h.Directory.Close()
+	if !strings.Contains(h.log.String(), "room events dropped") {
+		t.Error("the log does not say so")
+	}
+}

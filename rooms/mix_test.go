@@ -1,0 +1,251 @@
+package rooms
+
+import (
+	"bytes"
+	"math"
+	"testing"
+
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+	"pgregory.net/rapid"
+)
+
+// settle is how many ticks a test gives the jitter buffers to fill.
+const settle = 10
+
+func TestEachHearsTheOthersAndNeverHimself(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob, carol := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU), room.joins("carol", codec.PCMA)
+	alice.speaks(400, 6000)
+	bob.speaks(1000, 5000)
+	carol.speaks(1700, 4000)
+	room.ticks(settle)
+	room.forget()
+	room.ticks(50)
+	alice.hears(1000, 5000)
+	alice.hears(1700, 4000)
+	alice.hearsNo(400)
+	bob.hears(400, 6000)
+	bob.hears(1700, 4000)
+	bob.hearsNo(1000)
+	carol.hears(400, 6000)
+	carol.hears(1000, 5000)
+	carol.hearsNo(1700)
+}
+
+func TestListenersShareOneFrameAndSilentPhonesToo(t *testing.T) {
+	room := newQuietScene(t)
+	alice := room.joins("alice", codec.PCMU)
+	alice.speaks(400, 6000)
+	var listeners []*phone
+	for range 3 { // who send nothing at all
+		listeners = append(listeners, room.joins("a", codec.PCMA), room.joins("u", codec.PCMU))
+	}
+	room.ticks(settle)
+	room.forget()
+	room.ticks(50)
+	for _, ph := range listeners {
+		ph.hears(400, 6000)
+		if ph.packets != 50 {
+			t.Errorf("%s got %d packets in 50 ticks", ph.name, ph.packets)
+		}
+	}
+	if !bytes.Equal(listeners[0].payload, listeners[2].payload) || !bytes.Equal(listeners[1].payload, listeners[3].payload) {
+		t.Error("listeners with the same codec got different frames")
+	}
+	alice.hearsSilence()
+	if w := room.room.work.shared; w.used != 2 {
+		t.Errorf("the shared frame was encoded %d times, want once for each of 2 codecs", w.used)
+	}
+}
+
+// exactMix works out by the plainest arithmetic what a participant must get of the last tick.
+func (s *scene) exactMix(ph *phone) []byte {
+	mix := make([]int16, len(ph.pulled))
+	for i := range mix {
+		sum := 0
+		for _, other := range s.phones {
+			if other != ph && other.wasHeard {
+				sum += int(other.pulled[i])
+			}
+		}
+		mix[i] = int16(min(max(sum, math.MinInt16), math.MaxInt16))
+	}
+	payload := make([]byte, ph.codec.FrameBytes())
+	ph.codec.Encode(payload, mix)
+	return payload
+}
+
+// checkExact compares the last packet of each with exactMix.
+func (s *scene) checkExact(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}) {
+	t.Helper()
+	for _, ph := range s.phones {
+		if want := s.exactMix(ph); !bytes.Equal(ph.payload, want) {
+			t.Fatalf("%s (%s) got\n% x, want\n% x", ph.name, ph.codec, ph.payload, want)
+		}
+	}
+}
+
+// TestMixMinusIsExact: whatever is said, by however many, in whatever law, each gets exactly the
+// saturated sum of the others.
+func TestMixMinusIsExact(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		room := newQuietScene(t)
+		for i := range rapid.IntRange(2, 6).Draw(rt, "participants") {
+			ph := room.joins(string(rune('a'+i)), rapid.SampledFrom([]*codec.Codec{codec.PCMA, codec.PCMU}).Draw(rt, "codec"))
+			if rapid.IntRange(0, 3).Draw(rt, "sends") == 0 {
+				continue
+			}
+			noise := rapid.Uint32().Draw(rt, "noise") | 1
+			loud := rapid.IntRange(0, 15).Draw(rt, "shift")
+			ph.says = func(int) int16 {
+				noise ^= noise << 13
+				noise ^= noise >> 17
+				noise ^= noise << 5
+				return int16(noise) >> loud
+			}
+		}
+		heard := 0
+		for range 12 {
+			room.ticks(1)
+			room.checkExact(rt)
+			for _, ph := range room.phones {
+				if ph.wasHeard {
+					heard++
+				}
+			}
+		}
+		talks := 0
+		for _, ph := range room.phones {
+			if ph.says != nil {
+				talks++
+			}
+		}
+		if talks > 0 && heard == 0 {
+			rt.Fatalf("%d talked and nobody was ever heard: this shows nothing", talks)
+		}
+	})
+}
+
+// TestThreeShoutAtOnce: the sum of two full voices is cut, once, after one's own is out. Asterisk's
+// softmix cuts first; a talker then hears his own voice in the others'.
+func TestThreeShoutAtOnce(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob, carol := room.joins("alice", codec.PCMU), room.joins("bob", codec.PCMU), room.joins("carol", codec.PCMU)
+	dave := room.joins("dave", codec.PCMA)
+	alice.speaks(400, 32000)
+	bob.speaks(1000, 32000)
+	carol.says = func(i int) int16 { return 32000 * int16(1-2*(i/8%2)) } // a square wave
+	room.ticks(settle)
+	cut := 0
+	for range 20 {
+		room.ticks(1)
+		room.checkExact(t)
+		for i := range dave.pulled {
+			if sum := int(alice.pulled[i]) + int(bob.pulled[i]) + int(carol.pulled[i]); sum > math.MaxInt16 || sum < math.MinInt16 {
+				cut++
+			}
+		}
+	}
+	if cut == 0 {
+		t.Fatal("the sum never left 16 bits: this shows nothing")
+	}
+}
+
+func TestHeldLegLeavesTheMixAndComesBack(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob, carol := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU), room.joins("carol", codec.PCMU)
+	alice.speaks(400, 6000) // her PBX's music on hold
+	bob.speaks(1000, 5000)
+	room.ticks(settle)
+
+	alice.renegotiates(func(s *media.Session) { s.Held = true })
+	room.ticks(1) // at once: one tick
+	room.forget()
+	room.ticks(50)
+	alice.hearsSilence()
+	if alice.packets != 50 {
+		t.Errorf("alice, on hold, got %d packets in 50 ticks", alice.packets)
+	}
+	bob.hearsSilence()
+	carol.hearsNo(400)
+	carol.hears(1000, 5000)
+
+	alice.renegotiates(func(s *media.Session) { s.Held = false })
+	room.ticks(settle)
+	room.forget()
+	room.ticks(50)
+	alice.hears(1000, 5000)
+	bob.hears(400, 6000)
+	carol.hears(400, 6000)
+}
+
+func TestListeningOnly(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU)
+	alice.renegotiates(func(s *media.Session) { s.Listens = true })
+	alice.speaks(400, 6000)
+	bob.speaks(1000, 5000)
+	room.ticks(settle)
+	room.forget()
+	room.ticks(50)
+	alice.hears(1000, 5000)
+	bob.hearsSilence()
+}
+
+func TestMutedAndDeaf(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU)
+	alice.speaks(400, 6000)
+	bob.speaks(1000, 5000)
+	room.ticks(settle)
+
+	alice.p.flags.muted = true
+	room.forget()
+	room.ticks(50)
+	alice.hears(1000, 5000)
+	bob.hearsSilence()
+
+	alice.p.flags = flags{deaf: true}
+	room.forget()
+	room.ticks(50)
+	alice.hearsSilence()
+	bob.hears(400, 6000)
+
+	alice.p.flags = flags{}
+	room.forget()
+	room.ticks(50)
+	alice.hears(1000, 5000)
+	bob.hears(400, 6000)
+}
+
+func TestAloneIsSilentNotDead(t *testing.T) {
+	room := newQuietScene(t)
+	alice := room.joins("alice", codec.PCMA)
+	alice.speaks(400, 6000)
+	room.ticks(100)
+	alice.hearsSilence()
+	if alice.packets != 100 {
+		t.Errorf("%d packets in 100 ticks", alice.packets)
+	}
+}
+
+func TestLeavingTakesTheVoiceAway(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob, carol := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU), room.joins("carol", codec.PCMA)
+	alice.speaks(400, 6000)
+	bob.speaks(1000, 5000)
+	room.ticks(settle)
+	bob.leaves("hung up")
+	room.forget()
+	room.ticks(50)
+	carol.hears(400, 6000)
+	carol.hearsNo(1000)
+	if bob.packets != 0 {
+		t.Errorf("bob, who has left, got %d packets", bob.packets)
+	}
+	alice.hearsSilence()
+}

@@ -1,0 +1,133 @@
+package rooms
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+)
+
+// crowd is a room of phones that cost nothing themselves: each says the same packet again, with the
+// next sequence number and timestamp, and forgets what it is sent.
+type crowd struct {
+	room  *Room
+	wires []*parrot
+	now   int64
+}
+
+// parrot is such a phone's media.Conn.
+type parrot struct {
+	from   netip.AddrPort
+	packet []byte // nil: it says nothing
+	waits  bool
+	sent   int
+}
+
+func (w *parrot) Recv(b []byte) (int, netip.AddrPort, bool) {
+	if !w.waits || w.packet == nil {
+		return 0, netip.AddrPort{}, false
+	}
+	w.waits = false
+	return copy(b, w.packet), w.from, true
+}
+
+func (w *parrot) Send([]byte, netip.AddrPort) bool { w.sent++; return true }
+func (w *parrot) LocalAddr() netip.AddrPort        { return w.from }
+func (w *parrot) Close() error                     { return nil }
+
+// next makes the packet of the next 20 ms.
+func (w *parrot) next() {
+	if w.waits = true; w.packet != nil {
+		binary.BigEndian.PutUint16(w.packet[2:], binary.BigEndian.Uint16(w.packet[2:])+1)
+		binary.BigEndian.PutUint32(w.packet[4:], binary.BigEndian.Uint32(w.packet[4:])+160)
+	}
+}
+
+// newCrowd seats so many phones, of which the first few talk.
+func newCrowd(phones, talkers int) *crowd {
+	c := &crowd{room: newRoom("5234", nil, newTones(mixRate), newQueue(queueSize)), now: int64(time.Hour)}
+	for i := range phones {
+		c.joins(i, i < talkers)
+	}
+	return c
+}
+
+// joins seats one more.
+func (c *crowd) joins(i int, talks bool) *Participant {
+	law := []*codec.Codec{codec.PCMA, codec.PCMU}[i%2]
+	w := &parrot{from: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), uint16(20000+2*i))}
+	if talks {
+		w.packet = make([]byte, 172)
+		w.packet[0], w.packet[1], w.packet[11] = 0x80, law.PayloadType, byte(i)
+		for s := range 160 {
+			w.packet[12+s] = byte(s * (i + 3))
+		}
+	}
+	leg := media.NewLeg(media.LegConfig{}, w)
+	leg.Update(media.Session{Remote: w.from, Codec: law, PayloadType: law.PayloadType})
+	seat := &Seat{room: c.room}
+	seat.state.Store(taken)
+	p := &Participant{id: fmt.Sprint(i), leg: leg, seat: seat, since: time.Now()}
+	c.room.enter(p)
+	c.wires = append(c.wires, w)
+	return p
+}
+
+// tick lets everybody say his packet and ticks the room.
+func (c *crowd) tick() {
+	for _, w := range c.wires {
+		w.next()
+	}
+	c.room.Tick(c.now)
+	c.now += int64(20 * time.Millisecond)
+}
+
+func TestTickAllocatesNothing(t *testing.T) {
+	c := newCrowd(10, 5)
+	c.tick()
+	late := c.joins(10, true) // his tone and, after the first ones', the room's play in what follows
+	c.room.exit(3, "hung up")
+	digits := 0
+	if n := testing.AllocsPerRun(300, func() {
+		c.tick()
+		c.wires[10].packet[12+digits%160]++ // another sound each time
+		digits++
+	}); n != 0 {
+		t.Errorf("%v allocations in a tick", n)
+	}
+	if !late.heard || late.own.active() || c.room.chime.round != 2 {
+		t.Errorf("the latest is heard: %v, his tone plays: %v, tones for joins: %d; want true, false, 2", late.heard, late.own.active(), c.room.chime.round)
+	}
+	if c.wires[0].sent < 300 {
+		t.Errorf("a phone got %d packets in 302 ticks", c.wires[0].sent)
+	}
+}
+
+func TestTickOfTheLonelyAllocatesNothing(t *testing.T) {
+	c := newCrowd(1, 1)
+	if n := testing.AllocsPerRun(100, c.tick); n != 0 {
+		t.Errorf("%v allocations in a tick", n)
+	}
+}
+
+// BenchmarkTick is what a room costs without the system calls; ns/leg is the figure to compare.
+func BenchmarkTick(b *testing.B) {
+	for _, size := range []struct{ phones, talkers int }{{1, 1}, {2, 2}, {10, 1}, {10, 10}, {100, 3}, {500, 3}} {
+		b.Run(fmt.Sprintf("%dphones/%dtalk", size.phones, size.talkers), func(b *testing.B) {
+			c := newCrowd(size.phones, size.talkers)
+			for range 200 {
+				c.tick()
+			}
+			b.ResetTimer()
+			b.ReportAllocs()
+			for range b.N {
+				c.tick()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size.phones), "ns/leg")
+		})
+	}
+}
