@@ -109,3 +109,19 @@ func silent(t *testing.T, what string, hz float64, ears ...*caller) {
 		}
 	}
 }
+
+// deaf checks that ear hears nothing of hz for a second: silence, or no packets at all. (Hear alone
+// would go on measuring the last ones that came.)
+func deaf(t *testing.T, what string, hz float64, ear *caller) {
+	t.Helper()
+	time.Sleep(settling)
+	ear.Record()
+	time.Sleep(time.Second)
+	heard := ear.Recording()
+	if level := phone.ToneLevel(heard, hz); len(heard) > 0 && level > spoken-own {
+		t.Errorf("%s hears %s at %.1f dBFS", ear.name, what, level)
+	}
+}
+
+// settling is longer than what a jitter buffer may still hold when a caller is taken out of the mix.
+const settling = 300 * time.Millisecond

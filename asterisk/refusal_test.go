@@ -71,6 +71,47 @@ func TestE2EDeadServer(t *testing.T) {
 	}
 }
 
+// TestE2ECrashedServer: sipconf vanishes without a BYE. The drop-in's rtp_timeout hangs its callers
+// up, and not those who are only on hold. (2 s here, rather than 30.)
+func TestE2ECrashedServer(t *testing.T) {
+	t.Parallel()
+	const addr = "127.0.8.31:5060"
+	answered := make(chan *phone.Call, 2)
+	peer, err := phone.New(phone.Config{
+		Local: netip.MustParseAddrPort(addr),
+		Answer: func(in *phone.Incoming) {
+			if call, err := in.Accept(); err == nil {
+				answered <- call
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(peer.Vanish)
+	pbx := rig.Start(t, rig.Options{
+		Addr: "127.0.8.21", Ports: ports(39700), Sipconf: addr, Phones: phones,
+		Append: []string{"rtp_timeout=2"},
+	})
+	held := calls(t, "Boris", "102", "127.0.8.41", pbx.URI("*15234"), 620)
+	(<-answered).StopMedia()
+	if err := held.Hold(within(t), phone.HoldSendOnly, false); err != nil {
+		t.Fatal(err)
+	}
+	anna := calls(t, "Anna", "101", "127.0.8.41", pbx.URI("*15234"), 440)
+	(<-answered).StopMedia()
+	select {
+	case <-anna.Done():
+	case <-within(t).Done():
+		t.Error("the caller is still in a call with a sipconf that is gone")
+	}
+	select {
+	case <-held.Done():
+		t.Error("the caller on hold was hung up: ", held.Ending().Reasons)
+	default:
+	}
+}
+
 // refused places a call that must be refused and returns with which status.
 func refused(t *testing.T, local, number, uri string) int {
 	t.Helper()
