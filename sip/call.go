@@ -1,0 +1,262 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+	"github.com/sipconf/sipconf/media"
+)
+
+// ErrEnded says that the call is over.
+var ErrEnded = errors.New("the call has ended")
+
+// phase is how far a call has come. What may be done derives from it.
+type phase uint8
+
+const (
+	ringing   phase = iota // INVITE taken, no final answer yet
+	accepted               // 200 sent, no ACK yet
+	confirmed              // ACK seen
+	leaving                // over for the handler; our BYE may be under way
+)
+
+// Call is one dialog and its media. Its exported methods may be called from
+// any goroutine.
+type Call struct {
+	// Fixed when the call is made.
+	ua         *UA
+	endpoint   *endpoint
+	log        *slog.Logger
+	id         dialogID
+	merge      mergeKey
+	inviteKey  string
+	number     string
+	source     string
+	invitation *inbound // the initial INVITE
+
+	mailbox   chan func()
+	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
+	settled   chan struct{} // the INVITE's goroutine may go: refused, or acknowledged
+	settle    func()
+	over      chan struct{} // Done: the handler should return
+	end       func()
+	returned  chan struct{} // the handler has returned and the leg is closed
+	gone      chan struct{} // run has ended: the mailbox is not read any more
+
+	identity atomic.Pointer[Identity]
+	leg      atomic.Pointer[media.Leg]
+	ending   atomic.Pointer[Ending]
+
+	// Owned by run.
+	state
+	unacked   *unacked
+	waiting   []*inbound // requests whose turn has not come, by CSeq
+	turnAt    time.Time  // when they are served all the same
+	answering chan error // where Answer waits for the ACK
+	asked     int        // requests of ours that are under way
+	inviting  bool       // a re-INVITE of ours among them
+	byeSent   bool
+}
+
+// Ending tells how a call ended.
+type Ending struct {
+	ByPeer bool
+	Reason string // for the log: the peer's Reason header, or ours
+}
+
+// inbound is one request with its transaction. done is closed when nobody
+// needs the transaction any more.
+type inbound struct {
+	req  *sipgo.Request
+	tx   *sipgo.ServerTx
+	done chan struct{}
+}
+
+// newCall makes the call that an initial INVITE asks for, or says why not.
+func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call, error) {
+	dialog, err := newUASDialog(req)
+	if err != nil {
+		return nil, err
+	}
+	timer, err := u.wantedTimer(req)
+	if err != nil {
+		return nil, err
+	}
+	dialog.Endpoint = e.listener.Name
+	dialog.Host = e.hostFor(req.Source()).String()
+	dialog.Port = int(e.local.Port())
+	c := &Call{
+		ua: u, endpoint: e,
+		log:        u.log.With("call", dialog.CallID),
+		id:         dialog.id(),
+		merge:      mergeKey{dialog.CallID, dialog.RemoteTag, dialog.RemoteCSeq},
+		inviteKey:  inviteKey(req),
+		number:     dialled(req),
+		source:     req.Source(),
+		invitation: &inbound{req: req, tx: tx, done: make(chan struct{})},
+		mailbox:    make(chan func(), 32),
+		settled:    make(chan struct{}),
+		over:       make(chan struct{}),
+		returned:   make(chan struct{}),
+		gone:       make(chan struct{}),
+		state:      state{Dialog: dialog, Timer: timer, PeerUpdates: listed(req, "UPDATE", "allow")},
+	}
+	c.settle = sync.OnceFunc(func() { u.settle(c); close(c.settled) })
+	identity := identityOf(req)
+	c.identity.Store(&identity)
+	return c, nil
+}
+
+// dialled is the number in the Request-URI, unescaped (19.1.2) and without
+// parameters of the user part.
+func dialled(req *sipgo.Request) string {
+	user := req.Recipient.User
+	if strings.EqualFold(req.Recipient.Scheme, "tel") {
+		user = req.Recipient.Raw()
+	}
+	user, _, _ = strings.Cut(user, ";")
+	if plain, err := url.PathUnescape(user); err == nil {
+		user = plain
+	}
+	return clean(user)
+}
+
+// start begins the two goroutines of a call: run, which owns its signalling,
+// and the handler's.
+func (c *Call) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.end = sync.OnceFunc(func() { close(c.over); cancel() })
+	go c.run()
+	go c.handle(ctx)
+}
+
+// handle runs the program's handler and cleans up behind it.
+func (c *Call) handle(ctx context.Context) {
+	defer close(c.returned)
+	defer func() {
+		if leg := c.leg.Load(); leg != nil {
+			leg.Close()
+		}
+	}()
+	defer c.Hangup("")
+	defer c.recovered("handler")
+	c.ua.handler(ctx, c)
+}
+
+// recovered keeps a panic, which is our own bug, within its call.
+func (c *Call) recovered(where string) {
+	if r := recover(); r != nil {
+		c.ua.Counters.Panics.Add(1)
+		c.log.Error("panic in a call: please report it", "in", where, "err", r, "stack", string(debug.Stack()))
+	}
+}
+
+// ID is the Call-ID.
+func (c *Call) ID() string { return c.id.CallID }
+
+// Number is what the caller dialled.
+func (c *Call) Number() string { return c.number }
+
+// Source is the address the INVITE came from, "host:port".
+func (c *Call) Source() string { return c.source }
+
+// Caller is the name and number of the peer; a re-INVITE or UPDATE may change it.
+func (c *Call) Caller() (name, number string) {
+	id := c.identity.Load()
+	return id.Name, id.Number
+}
+
+// Leg is the media end; nil before Answer.
+func (c *Call) Leg() *media.Leg { return c.leg.Load() }
+
+// Done is closed when the call is over, whoever ended it.
+func (c *Call) Done() <-chan struct{} { return c.over }
+
+// Ended tells how the call ended; its zero value before that.
+func (c *Call) Ended() Ending {
+	if e := c.ending.Load(); e != nil {
+		return *e
+	}
+	return Ending{}
+}
+
+// Focus makes user the user part of our Contact: a conference URI that leads
+// back to the same room (RFC 4579 section 5.2). Before Ring or Answer; the
+// number dialled serves otherwise.
+func (c *Call) Focus(user string) {
+	c.post(func() {
+		if c.Phase == ringing {
+			c.Dialog.Focus = user
+		}
+	})
+}
+
+// Ring tells the caller that it rings (180).
+func (c *Call) Ring() {
+	c.post(func() {
+		req := c.invitation.req
+		if c.Phase != ringing || c.cancelled.Load() || listed(req, "100rel", "require") {
+			return // who requires reliable provisional answers gets none (RFC 3262 section 3)
+		}
+		c.invitation.tx.Respond(c.ua.response(req, sipgo.StatusRinging, "Ringing", c.Dialog.contact()))
+	})
+}
+
+// Answer accepts the call and returns when the caller has acknowledged that.
+// An error means that there is no call: refused for its SDP, cancelled, no ACK.
+func (c *Call) Answer(ctx context.Context) error {
+	result := make(chan error, 1)
+	if !c.post(func() { c.answer(result) }) {
+		return ErrEnded
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-c.over:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Reject refuses a call that has not been answered; later it does nothing.
+func (c *Call) Reject(code int, reason string, nameValues ...string) {
+	c.post(func() { c.reject(refuse(code, reason, nameValues...)) })
+}
+
+// Hangup ends the call. The reason is sent to the peer (RFC 3326) and logged.
+func (c *Call) Hangup(reason string) {
+	c.post(func() { c.hangup(reason) })
+}
+
+// post sends f to the call's goroutine; false when the call is gone.
+func (c *Call) post(f func()) bool {
+	select {
+	case <-c.gone:
+		return false
+	default:
+	}
+	select {
+	case c.mailbox <- f:
+		return true
+	case <-c.gone:
+		return false
+	}
+}
+
+// onCancel may be called with sipgo's locks held: it never blocks.
+func (c *Call) onCancel() {
+	c.cancelled.Store(true)
+	select {
+	case c.mailbox <- func() {}: // only to wake run up
+	default:
+	}
+}

@@ -1,0 +1,209 @@
+package sip
+
+import (
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+	"github.com/sipconf/sipconf/sip/sdp"
+)
+
+// The timers of RFC 3261 section 17.1.1.1 that are the user agent's own.
+const (
+	t1 = 500 * time.Millisecond
+	t2 = 4 * time.Second
+)
+
+// inTurn is how long a request waits for those with lower CSeq numbers, and a
+// re-INVITE for the ACK before it. sipgo handles each message on a goroutine
+// of its own: of a burst of INFOs more than half come in another order.
+const inTurn = 50 * time.Millisecond
+
+// state is what of a call must outlive the process: plain data.
+type state struct {
+	Phase       phase
+	Dialog      Dialog
+	Local       sdp.Local  // our side of the session
+	Sent        []byte     // the last description that we sent
+	Agreed      sdp.Agreed // what was agreed last
+	Offered     bool       // Sent is an offer and its answer is to come in an ACK
+	Timer       sessionTimer
+	PeerUpdates bool // the peer lists UPDATE in Allow
+	Silence     silence
+}
+
+// unacked is a 2xx to an INVITE that has not been acknowledged.
+type unacked struct {
+	in       *inbound
+	res      *sipgo.Response
+	next     time.Time // of its next retransmission
+	interval time.Duration
+	deadline time.Time
+}
+
+// run owns the call until it is gone.
+func (c *Call) run() {
+	defer c.ua.forget(c)
+	defer close(c.gone)
+	defer c.settle()
+	defer c.end()
+	defer c.refuseWaiting()
+	defer c.recovered("signalling")
+
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	returned := c.returned
+	for !c.finished(returned) {
+		c.obeyCancel()
+		c.expire(time.Now())
+		timer.Reset(max(0, time.Until(c.nextDeadline())))
+		select {
+		case f := <-c.mailbox:
+			f()
+		case <-timer.C:
+		case <-returned:
+			returned = nil
+		}
+	}
+}
+
+// obeyCancel ends a call whose CANCEL has come before it was answered.
+func (c *Call) obeyCancel() {
+	if c.cancelled.Load() && c.Phase == ringing {
+		c.refuseCancelled()
+		c.leave(Ending{ByPeer: true, Reason: "cancelled"})
+	}
+}
+
+// finished: the handler has returned and no transaction of ours is left.
+func (c *Call) finished(returned <-chan struct{}) bool {
+	return returned == nil && c.Phase == leaving && c.asked == 0 && c.unacked == nil
+}
+
+// nextDeadline is the earliest time at which expire has something to do.
+func (c *Call) nextDeadline() time.Time {
+	next := time.Now().Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	sooner(c.turnAt)
+	if c.unacked != nil {
+		sooner(c.unacked.next)
+		sooner(c.unacked.deadline)
+	}
+	if c.Phase == confirmed {
+		sooner(c.Timer.RefreshAt)
+		sooner(c.Timer.ExpireAt)
+		sooner(c.Silence.CheckAt)
+	}
+	return next
+}
+
+// expire does what is due.
+func (c *Call) expire(now time.Time) {
+	if !c.turnAt.IsZero() && !now.Before(c.turnAt) {
+		c.serveWaiting(true)
+	}
+	c.retransmit(now)
+	if c.Phase == confirmed {
+		c.expireSession(now)
+	}
+	if c.Phase == confirmed {
+		c.listenForSilence(now)
+	}
+}
+
+// receive takes a request in the dialog and serves it in its turn.
+func (c *Call) receive(in *inbound) {
+	if in.req.IsAck() {
+		c.acknowledged(in.req)
+		close(in.done)
+		return
+	}
+	at := len(c.waiting)
+	for at > 0 && c.waiting[at-1].req.CSeq().SeqNo > in.req.CSeq().SeqNo {
+		at--
+	}
+	c.waiting = append(c.waiting, nil)
+	copy(c.waiting[at+1:], c.waiting[at:])
+	c.waiting[at] = in
+	c.serveWaiting(false)
+}
+
+// serveWaiting serves the requests whose turn it is; all of them when those
+// before them have been waited for long enough.
+func (c *Call) serveWaiting(late bool) {
+	for len(c.waiting) > 0 {
+		in := c.waiting[0]
+		if !late && !c.turnOf(in.req) {
+			if c.turnAt.IsZero() {
+				c.turnAt = time.Now().Add(inTurn)
+			}
+			return
+		}
+		c.waiting = c.waiting[1:]
+		c.serve(in)
+	}
+	c.waiting, c.turnAt = nil, time.Time{}
+}
+
+// turnOf tells whether nothing that the peer sent before req is missing.
+func (c *Call) turnOf(req *sipgo.Request) bool {
+	if req.CSeq().SeqNo > c.Dialog.RemoteCSeq+1 {
+		return false
+	}
+	// A re-INVITE or UPDATE that has overtaken the ACK before it.
+	changes := req.IsInvite() || req.Method == sipgo.UPDATE
+	return !changes || c.unacked == nil
+}
+
+// serve answers one request (RFC 3261 section 12.2.2).
+func (c *Call) serve(in *inbound) {
+	req := in.req
+	if req.CSeq().SeqNo <= c.Dialog.RemoteCSeq {
+		c.refuse(in, refuse(sipgo.StatusInternalServerError, "CSeq Out Of Order"))
+		return
+	}
+	c.Dialog.RemoteCSeq = req.CSeq().SeqNo
+	if c.Phase == leaving && req.Method != sipgo.BYE {
+		c.refuse(in, refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"))
+		return
+	}
+	switch req.Method {
+	case sipgo.BYE:
+		c.bye(in)
+	case sipgo.INVITE:
+		c.reinvite(in)
+	case sipgo.UPDATE:
+		c.update(in)
+	case sipgo.INFO:
+		c.info(in)
+	case sipgo.OPTIONS:
+		res := c.ua.response(req, sipgo.StatusOK, "OK", capabilities()...)
+		res.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+		c.reply(in, res)
+	default:
+		c.refuse(in, refuse(sipgo.StatusMethodNotAllowed, "Method Not Allowed", "Allow", allowedMethods))
+	}
+}
+
+func (c *Call) reply(in *inbound, res *sipgo.Response) {
+	if err := in.tx.Respond(res); err != nil {
+		c.log.Debug("answering a request", "method", in.req.Method, "err", err)
+	}
+	close(in.done)
+}
+
+func (c *Call) refuse(in *inbound, r *refusal) {
+	c.log.Debug("request in a call refused", "method", in.req.Method, "status", r.Code, "err", r.Reason)
+	c.reply(in, c.ua.refusal(in.req, r))
+}
+
+// refuseWaiting answers what came too late for a call that is gone.
+func (c *Call) refuseWaiting() {
+	for _, in := range c.waiting {
+		c.refuse(in, refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"))
+	}
+	c.waiting = nil
+}

@@ -1,0 +1,84 @@
+package sip
+
+import (
+	"fmt"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// mostProbes is how many answered probes a call without any media survives: a
+// phone that is muted may send nothing for a while, but not for ever.
+const mostProbes = 3
+
+// silence is the watch over a leg that sends neither RTP nor RTCP. Plain data.
+type silence struct {
+	Since   time.Time // the last sign of life that is not in the leg: start, resume, answered probe
+	CheckAt time.Time
+	Probes  int // answered since media was last heard
+}
+
+func (s *silence) start(now time.Time, limit time.Duration) {
+	*s = silence{Since: now}
+	if limit > 0 {
+		s.CheckAt = now.Add(limit)
+	}
+}
+
+// listenForSilence probes a call that has sent nothing for sip's
+// SilenceTimeout and ends it when the probe fails, or when nothing has come
+// after several. A held call is meant to be silent.
+func (c *Call) listenForSilence(now time.Time) {
+	s, limit := &c.Silence, c.ua.config.SilenceTimeout
+	if s.CheckAt.IsZero() || now.Before(s.CheckAt) {
+		return
+	}
+	if c.Agreed.Held {
+		s.start(now, limit)
+		return
+	}
+	if heard := c.leg.Load().LastHeard(); heard.After(s.Since) {
+		s.Since, s.Probes = heard, 0
+	}
+	due := s.Since.Add(limit)
+	switch {
+	case now.Before(due):
+		s.CheckAt = due
+	case c.asked > 0:
+		s.CheckAt = now.Add(time.Second)
+	case s.Probes >= mostProbes:
+		c.endSilent(fmt.Sprintf("no RTP and no RTCP for %s", time.Duration(mostProbes+1)*limit))
+	default:
+		s.CheckAt = now.Add(limit)
+		c.probe()
+	}
+}
+
+// probe asks the peer whether it still knows the call.
+func (c *Call) probe() {
+	req, err := c.Dialog.request(sipgo.OPTIONS)
+	if err != nil {
+		c.endSilent("no RTP and no RTCP")
+		return
+	}
+	req.AppendHeader(c.Dialog.contact())
+	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	c.ask(req, nil, func(res *sipgo.Response, err error) {
+		if c.Phase != confirmed {
+			return
+		}
+		if err != nil || res.StatusCode == 481 || res.StatusCode == 408 {
+			c.endSilent("no RTP and no RTCP, and no answer to a probe")
+			return
+		}
+		// Any other answer, a refusal too, shows that the peer is there.
+		c.Silence.Probes++
+		c.Silence.Since = time.Now()
+	})
+}
+
+func (c *Call) endSilent(why string) {
+	c.log.Info("call without media: hanging up", "err", why)
+	c.leave(Ending{Reason: why})
+	c.sendBye(fmt.Sprintf("Q.850;cause=102;text=%q", why)) // recovery on timer expiry
+}

@@ -1,0 +1,176 @@
+package sip
+
+import (
+	"errors"
+	"runtime/debug"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// overtakenFor is how long a CANCEL without its INVITE is kept: sipgo handles
+// each message on its own goroutine, and a tenth of all CANCELs that follow
+// their INVITE closely are handled before it.
+const overtakenFor = time.Second
+
+// serve handles one request on sipgo's goroutine. It returns when the request
+// has its final answer, because sipgo ends the transaction then. A panic is
+// our own bug: it costs this request a 500 and nothing else.
+func (u *UA) serve(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) {
+	defer tx.TerminateGracefully()
+	defer func() {
+		if r := recover(); r != nil {
+			u.Counters.Panics.Add(1)
+			u.log.Error("panic while serving a request: please report it", "method", req.Method, "err", r, "stack", string(debug.Stack()))
+			if !req.IsAck() {
+				tx.Respond(u.refusal(req, refuse(sipgo.StatusInternalServerError, "Server Internal Error")))
+			}
+		}
+	}()
+	if err := u.route(e, req, tx); err != nil && !req.IsAck() {
+		u.Counters.Refused.Add(1)
+		refused := refusalOf(err)
+		u.log.Debug("request refused", "method", req.Method, "from", req.Source(), "status", refused.Code, "err", err)
+		tx.Respond(u.refusal(req, refused))
+	}
+}
+
+// route finds out whom a request is for. An error is what the peer gets.
+func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
+	if !prefixes(u.config.Trusted).contains(req.Source()) {
+		// UDP has been sorted out by the gate; this is for TCP.
+		u.Counters.Untrusted.Add(1)
+		return refuse(sipgo.StatusForbidden, "Forbidden")
+	}
+	if err := validate(req, e.ours); err != nil {
+		return err
+	}
+	if req.IsCancel() {
+		return u.cancel(req, tx)
+	}
+	if req.IsInvite() && e.fresh(req) {
+		return u.invite(e, req, tx)
+	}
+	if tag, _ := req.To().Params.Get("tag"); tag != "" {
+		return u.inDialog(req, tx, tag)
+	}
+	switch req.Method {
+	case sipgo.OPTIONS:
+		return u.options(req, tx)
+	default: // BYE, UPDATE, INFO and ACK make no sense outside a dialog
+		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+	}
+}
+
+// inDialog hands a request to its call and waits until it is answered.
+func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) error {
+	remoteTag, _ := req.From().Params.Get("tag")
+	call := u.find(dialogID{req.CallID().Value(), localTag, remoteTag})
+	if call == nil {
+		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+	}
+	in := &inbound{req: req, tx: tx, done: make(chan struct{})}
+	if !call.post(func() { call.receive(in) }) {
+		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+	}
+	for {
+		select {
+		case ack := <-tx.Acks(): // with the re-INVITE's own branch; see invite
+			call.post(func() { call.acknowledged(ack) })
+		case <-in.done:
+			return nil
+		case <-call.gone: // it ended while the request was waiting for its turn
+			select {
+			case <-in.done:
+				return nil
+			default:
+				return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+			}
+		}
+	}
+}
+
+// invite starts a call and stays with its transaction until the ACK.
+func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
+	call, err := newCall(u, e, req, tx)
+	if err != nil {
+		return err
+	}
+	if err := u.register(call); err != nil {
+		if errors.Is(err, errKnown) {
+			return nil // a duplicate that outlived its transaction
+		}
+		return err
+	}
+	tx.Respond(u.response(req, sipgo.StatusTrying, "Trying"))
+	if !tx.OnCancel(func(*sipgo.Request) { call.onCancel() }) {
+		call.cancelled.Store(true)
+	}
+	call.start()
+	for {
+		select {
+		case ack := <-tx.Acks():
+			// An ACK that carries the INVITE's own branch; a proper one has
+			// its own and comes by inDialog.
+			call.post(func() { call.acknowledged(ack) })
+		case <-call.settled:
+			return nil
+		}
+	}
+}
+
+// cancel answers a CANCEL for which sipgo knows no INVITE: it was handled
+// before its INVITE, or there is none (RFC 3261 section 9.2).
+func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx) error {
+	key := inviteKey(req)
+	u.mu.Lock()
+	if call := u.invites[key]; call != nil {
+		u.mu.Unlock()
+		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
+		call.onCancel()
+		return nil
+	}
+	found := make(chan struct{})
+	u.overtook[key] = found
+	u.mu.Unlock()
+
+	timer := time.NewTimer(overtakenFor)
+	defer timer.Stop()
+	select {
+	case <-found:
+		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
+		return nil
+	case <-timer.C:
+	}
+	u.mu.Lock()
+	delete(u.overtook, key)
+	u.mu.Unlock()
+	return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+}
+
+// options answers as an INVITE would be answered (RFC 3261 section 11.2):
+// Asterisk's qualify and every monitoring asks this.
+func (u *UA) options(req *sipgo.Request, tx *sipgo.ServerTx) error {
+	if u.closing() {
+		return refuse(sipgo.StatusServiceUnavailable, "Service Unavailable", "Retry-After", "10")
+	}
+	res := u.response(req, sipgo.StatusOK, "OK", capabilities()...)
+	res.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	tx.Respond(res)
+	return nil
+}
+
+// strayResponse acknowledges again a 2xx whose transaction is gone: its ACK
+// was lost (RFC 3261 section 13.2.2.4).
+func (u *UA) strayResponse(e *endpoint, res *sipgo.Response) {
+	if !res.IsSuccess() || res.CSeq() == nil || res.CSeq().MethodName != sipgo.INVITE ||
+		res.CallID() == nil || res.From() == nil || res.To() == nil {
+		return
+	}
+	localTag, _ := res.From().Params.Get("tag")
+	remoteTag, _ := res.To().Params.Get("tag")
+	if call := u.find(dialogID{res.CallID().Value(), localTag, remoteTag}); call != nil {
+		cseq := res.CSeq().SeqNo
+		call.post(func() { call.acknowledge(cseq) })
+	}
+}

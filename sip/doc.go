@@ -1,0 +1,29 @@
+// Package sip is the signalling half of the focus: calls over sipgo's parser,
+// transport and transaction layers, on sockets that we own.
+//
+// Its idea is that a call is a function. The program gives New a Handler; each
+// INVITE that RFC 3261 section 8.2 lets through becomes a *Call and one
+// Handler goroutine, which rings, answers, joins a room and waits for
+// Call.Done. When the handler returns, the call is hung up; when the peer
+// hangs up, the handler's context is cancelled.
+//
+//	datagram -> gate -> sipgo transport -> sipgo transaction -> UA
+//	   initial INVITE        -> 100 at once, a new Call, its Handler
+//	   request with a To tag -> the mailbox of its Call, in CSeq order
+//	   anything else         -> one answer, by validate.go
+//
+// Words: a Dialog is RFC 3261 section 12 state as plain data; a Call is one
+// dialog, the session agreed in it and its media.Leg; an endpoint is one
+// listening socket with sipgo's layers on it; the gate stands between a socket
+// and sipgo and lets in only what sipgo may see.
+//
+// Ownership: all state of a call is touched by one goroutine, Call.run, which
+// executes functions sent to its mailbox and keeps its timers as plain
+// deadlines. Everything else (sipgo's goroutine per message, the handler, the
+// goroutine that waits for a response) posts to that mailbox. State that must
+// outlive the process (Dialog, session) has no pointers, functions or channels.
+//
+// sipgo's own dialog types are not used: they cannot be rebuilt in another
+// process, do not follow a changed remote target, do not retransmit a 2xx as
+// RFC 3261 section 13.3.1.4 asks and send no BYE when no ACK comes.
+package sip

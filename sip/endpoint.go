@@ -1,0 +1,282 @@
+package sip
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+	"golang.org/x/time/rate"
+)
+
+// Listener is one open socket to serve: exactly one of Packet and Stream.
+// It is ours and stays ours: closing the UA closes it.
+type Listener struct {
+	Name   string // as configured, e.g. "udp://0.0.0.0:5060"
+	Packet net.PacketConn
+	Stream net.Listener
+}
+
+// endpoint is one listener with sipgo's transport and transaction layers on
+// it. There is one per listener because sipgo finds the socket for an answer
+// by the peer's address alone: with two sockets in one layer an answer may
+// leave from the wrong one.
+type endpoint struct {
+	listener  Listener
+	transport *sipgo.TransportLayer
+	txs       *sipgo.TransactionLayer
+	local     netip.AddrPort // of the socket; may be unspecified
+	network   string         // "UDP" or "TCP"
+	advertise netip.Addr
+	secret    [16]byte // seeds our tags; see arrived
+}
+
+// library sets what sipgo keeps in globals, once: responses over 1,300 bytes
+// would vanish silently, and its log prints whole messages.
+var library = sync.OnceFunc(func() {
+	sipgo.UDPMTUSize = 65535
+	sipgo.SetDefaultLogger(slog.New(slog.DiscardHandler))
+})
+
+func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
+	library()
+	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret}
+	occasionally := &rate.Sometimes{First: 3, Interval: 10 * time.Second}
+	var address net.Addr
+	if listener.Packet != nil {
+		e.network = "UDP"
+		address = listener.Packet.LocalAddr()
+		e.listener.Packet = &gate{PacketConn: listener.Packet, trusted: u.config.Trusted, strange: occasionally, log: u.log, counters: &u.Counters}
+	} else {
+		e.network = "TCP"
+		address = listener.Stream.Addr()
+		e.listener.Stream = &doorman{Listener: listener.Stream, strange: occasionally, log: u.log}
+	}
+	local, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", listener.Name, err)
+	}
+	e.local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+
+	quiet := slog.New(slog.DiscardHandler)
+	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, sipgo.NewParser(), nil,
+		sipgo.WithTransportLayerLogger(quiet))
+	// Our hook is registered before the transaction layer's, and both run on
+	// the reading goroutine: a message is still ours alone here.
+	e.transport.OnMessage(e.arrived)
+	e.txs = sipgo.NewTransactionLayer(e.transport,
+		sipgo.WithTransactionLayerLogger(quiet),
+		sipgo.WithTransactionLayerTerminateOnConnClose(),
+		sipgo.WithTransactionLayerUnhandledResponseHandler(func(res *sipgo.Response) { u.strayResponse(e, res) }))
+	e.txs.OnRequest(func(req *sipgo.Request, tx *sipgo.ServerTx) { u.serve(e, req, tx) })
+	return e, nil
+}
+
+// serve reads the socket until it is closed.
+func (e *endpoint) serve() {
+	if e.listener.Packet != nil {
+		e.transport.ServeUDP(e.listener.Packet)
+		return
+	}
+	e.transport.ServeTCP(e.listener.Stream)
+}
+
+// ready waits until sipgo knows the socket under its own address. A request
+// that leaves before would open a socket of its own (sipgo issue 367).
+func (e *endpoint) ready() {
+	if e.network != "UDP" {
+		return
+	}
+	for e.transport.Pool("udp").Size() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// closeSocket ends serve.
+func (e *endpoint) closeSocket() {
+	if e.listener.Packet != nil {
+		e.listener.Packet.Close()
+		return
+	}
+	e.listener.Stream.Close()
+}
+
+// closeLayers ends all transactions and connections.
+func (e *endpoint) closeLayers() {
+	e.txs.Close()
+	e.transport.Close()
+}
+
+// arrived completes a request before anybody else sees it.
+//
+// received: RFC 3261 section 18.2.1 wants it when the sent-by host is not the
+// source; sipgo adds it only together with rport.
+//
+// To tag: all answers to one INVITE must carry the same tag (8.2.6.2), but
+// sipgo makes a fresh one for each, its own 487 to a CANCEL included. The tag
+// is put into the request itself, computed from what identifies the INVITE, so
+// that a retransmission gets the same one and no table is needed.
+func (e *endpoint) arrived(msg sipgo.Message) {
+	req, ok := msg.(*sipgo.Request)
+	if !ok {
+		return
+	}
+	if via := req.Via(); via != nil && !via.Params.Has("rport") {
+		if host, _ := splitHostPort(req.Source()); host != via.Host {
+			via.Params.Add("received", host)
+		}
+	}
+	if to := req.To(); req.IsInvite() && to != nil && !to.Params.Has("tag") {
+		to.Params.Add("tag", e.tag(req))
+	}
+}
+
+// tag is the To tag that an INVITE without one gets from us.
+func (e *endpoint) tag(req *sipgo.Request) string {
+	h := sha256.New()
+	h.Write(e.secret[:])
+	h.Write([]byte(inviteKey(req)))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// fresh tells whether an INVITE came without a To tag: outside any dialog.
+func (e *endpoint) fresh(req *sipgo.Request) bool {
+	tag, _ := req.To().Params.Get("tag")
+	return tag == e.tag(req)
+}
+
+// inviteKey identifies an INVITE and the CANCEL that goes with it (RFC 3261
+// sections 9.2 and 17.2.3): both carry the same Call-ID, From tag, CSeq number
+// and topmost branch.
+func inviteKey(req *sipgo.Request) string {
+	var callID, from, branch, sentBy string
+	var cseq uint32
+	if h := req.CallID(); h != nil {
+		callID = h.Value()
+	}
+	if h := req.From(); h != nil {
+		from, _ = h.Params.Get("tag")
+	}
+	if h := req.CSeq(); h != nil {
+		cseq = h.SeqNo
+	}
+	if h := req.Via(); h != nil {
+		branch, _ = h.Params.Get("branch")
+		sentBy = h.SentBy()
+	}
+	return callID + "\n" + from + "\n" + strconv.FormatUint(uint64(cseq), 10) + "\n" + branch + "\n" + sentBy
+}
+
+// send transmits a request that has no transaction: an ACK to a 2xx.
+func (e *endpoint) send(d *Dialog, req *sipgo.Request) error {
+	e.address(d, req)
+	return e.transport.WriteMsg(req)
+}
+
+// request runs one client transaction and returns its final response. The
+// error is sipgo.ErrTransactionTimeout (to be treated as 408) or a transport error.
+// again is called with each further 2xx to an INVITE; nil otherwise.
+func (e *endpoint) request(ctx context.Context, d *Dialog, req *sipgo.Request, again func()) (*sipgo.Response, error) {
+	e.address(d, req)
+	tx, err := e.txs.Request(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if again != nil {
+		tx.OnRetransmission(func(*sipgo.Response) { again() })
+	} else {
+		defer tx.Terminate()
+	}
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			if err := tx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, sipgo.ErrTransactionTerminated
+		case <-ctx.Done():
+			tx.Terminate()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// address says where a request leaves from and goes to. Over UDP it leaves
+// from the listening socket, as peers identify us by its port. Over TCP the
+// connection that the call came in on is used as long as it lives (RFC 5923's
+// idea), because a phone cannot always be dialled back.
+func (e *endpoint) address(d *Dialog, req *sipgo.Request) {
+	if e.network == "UDP" {
+		req.Laddr = sipgo.Addr{IP: net.IP(e.local.Addr().AsSlice()), Port: int(e.local.Port())}
+		return
+	}
+	if conn := e.transport.Pool("tcp").Get(d.Source); conn != nil {
+		conn.TryClose() // Get took a reference
+		req.SetDestination(d.Source)
+	}
+}
+
+// hostFor is our own address as the peer reaches it: sip.advertise if set,
+// else the listener's, else the one that the route to the peer leaves from.
+func (e *endpoint) hostFor(peer string) netip.Addr {
+	if e.advertise.IsValid() {
+		return e.advertise
+	}
+	return e.localFor(peer)
+}
+
+// localFor is the local address that packets to the peer leave from.
+func (e *endpoint) localFor(peer string) netip.Addr {
+	if !e.local.Addr().IsUnspecified() {
+		return e.local.Addr()
+	}
+	return routeTo(peer, e.local.Addr())
+}
+
+// routeTo asks the kernel for the source address of a route; nothing is sent.
+func routeTo(peer string, otherwise netip.Addr) netip.Addr {
+	conn, err := net.Dial("udp", peer)
+	if err != nil {
+		return otherwise
+	}
+	defer conn.Close()
+	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return otherwise
+	}
+	return local.Addr().Unmap()
+}
+
+// ours tells whether the host of a Request-URI is this server: its own
+// address, the advertised one, or a name that is not an address and so may
+// well be ours.
+func (e *endpoint) ours(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		name, _ := hostname()
+		return host == name || host == "localhost"
+	}
+	if addr == e.advertise || addr == e.local.Addr() || addr.IsLoopback() {
+		return true
+	}
+	interfaces, _ := net.InterfaceAddrs()
+	for _, i := range interfaces {
+		if n, ok := i.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.Unmap() == addr.Unmap() {
+				return true
+			}
+		}
+	}
+	return false
+}

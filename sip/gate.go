@@ -1,0 +1,150 @@
+package sip
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+	"golang.org/x/time/rate"
+)
+
+// gate is a PacketConn that stands between our UDP socket and sipgo. It hands
+// over only datagrams that sipgo can parse and that come from a trusted
+// source. What does not pass is answered here without any state, because:
+// sipgo keeps an entry for each source address for ever, drops what it cannot
+// parse without an answer (RFC 3261 section 21.4.1 wants 400) and prints it
+// whole, and ends the listener on a read error.
+type gate struct {
+	net.PacketConn
+	trusted  prefixes
+	strange  *rate.Sometimes
+	log      *slog.Logger
+	counters *Counters
+}
+
+// settling is how long messages in the hands of sipgo get to be handled.
+const settling = 20 * time.Millisecond
+
+// Counters are what the gates and the user agent have seen; safe to read at any time.
+type Counters struct {
+	Untrusted, Malformed, Panics, Refused atomic.Uint64
+}
+
+// ReadFrom returns the next datagram that sipgo may see. Its only error is
+// net.ErrClosed: any other one would end the listener for good.
+func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
+	for {
+		n, source, err := g.PacketConn.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			// sipgo forgets all peers when its listener ends, and opens a
+			// socket of its own for each message that is still being handled.
+			time.Sleep(settling)
+			return 0, nil, net.ErrClosed
+		}
+		if err != nil {
+			g.strange.Do(func() { g.log.Warn("reading SIP socket", "err", err) })
+			time.Sleep(10 * time.Millisecond) // a lasting error must not spin
+			continue
+		}
+		if g.admits(buf[:n], source) {
+			return n, source, nil
+		}
+	}
+}
+
+// admits decides about one datagram. A parse costs about 5 us and is made
+// twice for a good message; a message nobody can parse never reaches sipgo.
+func (g *gate) admits(data []byte, source net.Addr) bool {
+	if len(bytes.Trim(data, "\r\n\x00")) == 0 {
+		return false // keep-alive (RFC 5626 section 4.4.1)
+	}
+	trusted := g.trusted.contains(source.String())
+	_, err := sipgo.ParseMessage(data)
+	switch {
+	case !trusted:
+		g.counters.Untrusted.Add(1)
+		g.strange.Do(func() {
+			g.log.Warn("request from an untrusted address refused: add its network to sip.trusted if it is yours", "from", source.String())
+		})
+		g.answer(data, source, "403 Forbidden")
+		return false
+	case err != nil:
+		g.counters.Malformed.Add(1)
+		g.strange.Do(func() { g.log.Warn("malformed SIP message", "from", source.String(), "err", err) })
+		g.answer(data, source, "400 Bad Request")
+		return false
+	}
+	return true
+}
+
+// answer writes a response without state, from the lines of the request as
+// they stand: what it repeats need not be understood.
+func (g *gate) answer(request []byte, source net.Addr, status string) {
+	if response := statelessResponse(request, status); response != nil {
+		g.PacketConn.WriteTo(response, source)
+	}
+}
+
+// statelessResponse repeats the lines that a response must (RFC 3261 section
+// 8.2.6.2). It is nil when request is no request, is an ACK, or lacks them.
+func statelessResponse(request []byte, status string) []byte {
+	head, _, _ := bytes.Cut(request, []byte("\r\n\r\n"))
+	lines := bytes.Split(head, []byte("\n"))
+	first := bytes.TrimRight(lines[0], "\r")
+	if !bytes.HasSuffix(bytes.ToUpper(first), []byte(" SIP/2.0")) || bytes.HasPrefix(bytes.ToUpper(first), []byte("ACK ")) {
+		return nil
+	}
+	out := append(make([]byte, 0, 512), "SIP/2.0 "+status+"\r\n"...)
+	seen := map[string]bool{}
+	copying := false
+	for _, line := range lines[1:] {
+		line = bytes.TrimRight(line, "\r")
+		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') { // folded (7.3.1)
+			if copying {
+				out = append(append(out, line...), "\r\n"...)
+			}
+			continue
+		}
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		field := string(bytes.ToLower(bytes.TrimSpace(name)))
+		if full, compact := compactName[field]; compact {
+			field = full
+		}
+		copying = false
+		switch field {
+		case "via", "from", "to", "call-id", "cseq":
+			if !ok || len(bytes.TrimSpace(value)) == 0 || (seen[field] && field != "via") {
+				continue
+			}
+			seen[field], copying = true, true
+			out = append(append(out, line...), "\r\n"...)
+		}
+	}
+	if !seen["via"] || !seen["from"] || !seen["to"] || !seen["call-id"] || !seen["cseq"] {
+		return nil
+	}
+	return append(out, "Content-Length: 0\r\n\r\n"...)
+}
+
+// doorman is a Listener that survives what a busy machine does to Accept: out
+// of descriptors, an aborted connection. sipgo would end the listener.
+type doorman struct {
+	net.Listener
+	strange *rate.Sometimes
+	log     *slog.Logger
+}
+
+func (d *doorman) Accept() (net.Conn, error) {
+	for {
+		conn, err := d.Listener.Accept()
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return conn, err
+		}
+		d.strange.Do(func() { d.log.Warn("accepting SIP connection", "err", err) })
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,240 @@
+package sip
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+)
+
+// Media opens the media end of a call on a local address. *media.Engine is one.
+type Media interface {
+	Open(local netip.Addr) (*media.Leg, error)
+}
+
+// Config says how the user agent behaves. Immutable after New.
+type Config struct {
+	Listeners []Listener
+	Media     Media
+	Advertise netip.Addr     // address in Via, Contact and SDP; zero: the one that the peer reaches
+	Trusted   []netip.Prefix // sources that are served; all others get 403
+	UserAgent string         // Server and User-Agent header; empty: none
+	Codecs    []*codec.Codec // in our order of preference
+
+	SessionExpires time.Duration // RFC 4028; zero: 30 minutes
+	MinSE          time.Duration // zero: 90 s, the least that RFC 4028 section 5 allows
+	SilenceTimeout time.Duration // no RTP and no RTCP for so long: probed, then ended; zero: never
+
+	Log *slog.Logger // nil: discarded
+}
+
+// Handler is what the program does with a call. It runs on a goroutine of its
+// own; ctx ends when the call does; its return hangs up.
+type Handler func(ctx context.Context, call *Call)
+
+// UA is the user agent: all endpoints and all calls.
+type UA struct {
+	Counters Counters
+
+	config    Config
+	handler   Handler
+	log       *slog.Logger
+	secret    [16]byte
+	endpoints []*endpoint
+
+	mu       sync.Mutex
+	draining bool
+	calls    map[dialogID]*Call
+	invites  map[string]*Call // INVITEs without a final answer, by inviteKey
+	merges   map[mergeKey]*Call
+	overtook map[string]chan struct{} // CANCELs that came before their INVITE; closed when it comes
+
+	running sync.WaitGroup // endpoints
+	alive   sync.WaitGroup // calls
+}
+
+// New makes a user agent on open listeners; Start lets it read them.
+func New(config Config, handler Handler) (*UA, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.SessionExpires == 0 {
+		config.SessionExpires = 30 * time.Minute
+	}
+	if config.MinSE == 0 {
+		config.MinSE = 90 * time.Second
+	}
+	if config.Media == nil || len(config.Codecs) == 0 || len(config.Listeners) == 0 {
+		return nil, errors.New("sip: a user agent needs listeners, media and codecs")
+	}
+	u := &UA{
+		config: config, handler: handler, log: config.Log,
+		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]*Call{},
+		overtook: map[string]chan struct{}{},
+	}
+	rand.Read(u.secret[:])
+	for _, listener := range config.Listeners {
+		e, err := newEndpoint(u, listener)
+		if err != nil {
+			return nil, err
+		}
+		u.endpoints = append(u.endpoints, e)
+	}
+	return u, nil
+}
+
+// Start reads the listeners. It returns when requests may be sent from them.
+func (u *UA) Start() {
+	for _, e := range u.endpoints {
+		u.running.Go(e.serve)
+	}
+	for _, e := range u.endpoints {
+		e.ready()
+	}
+}
+
+// endpointFor finds the endpoint that a request in a dialog leaves from: the
+// one that the call came in by, unless the next hop asks for the other
+// transport and we listen on it.
+func (u *UA) endpointFor(own *endpoint, req *sipgo.Request) *endpoint {
+	if req.Transport() == own.network {
+		return own
+	}
+	via := req.Via()
+	for _, e := range u.endpoints {
+		if e.network == req.Transport() && e.local.Addr().Is4() == own.local.Addr().Is4() {
+			via.Port = int(e.local.Port())
+			return e
+		}
+	}
+	req.SetTransport(own.network)
+	via.Transport = own.network
+	return own
+}
+
+// Drain refuses new calls with 503 from now on; calls in progress go on.
+func (u *UA) Drain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.draining = true
+}
+
+// Calls tells how many calls there are, ringing ones included.
+func (u *UA) Calls() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.calls)
+}
+
+// Close drains, hangs up every call, waits for their BYEs to be answered and
+// for their handlers to return, at most as long as ctx allows, and closes the
+// listeners. The error is ctx's when calls were left.
+func (u *UA) Close(ctx context.Context, reason string) error {
+	u.Drain()
+	for _, call := range u.snapshot() {
+		call.Hangup(reason)
+	}
+	gone := make(chan struct{})
+	go func() { // ends with the last call
+		u.alive.Wait()
+		close(gone)
+	}()
+	var err error
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	for _, e := range u.endpoints {
+		e.closeSocket()
+	}
+	u.running.Wait()
+	for _, e := range u.endpoints {
+		e.closeLayers()
+	}
+	return err
+}
+
+func (u *UA) snapshot() []*Call {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	calls := make([]*Call, 0, len(u.calls))
+	for _, call := range u.calls {
+		calls = append(calls, call)
+	}
+	return calls
+}
+
+func (u *UA) closing() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.draining
+}
+
+// register makes a call findable. It is refused while draining and when the
+// same INVITE is known by another way; errKnown says that the very same INVITE
+// is being served, so that this one is a late duplicate.
+func (u *UA) register(call *Call) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.draining {
+		return refuse(503, "Service Unavailable", "Retry-After", "10")
+	}
+	if u.calls[call.id] != nil {
+		return errKnown
+	}
+	if u.merges[call.merge] != nil {
+		// The same INVITE has reached us by another way (8.2.2.2).
+		return refuse(482, "Loop Detected")
+	}
+	u.calls[call.id] = call
+	u.invites[call.inviteKey] = call
+	u.merges[call.merge] = call
+	u.alive.Add(1)
+	if waiting := u.overtook[call.inviteKey]; waiting != nil {
+		delete(u.overtook, call.inviteKey)
+		close(waiting)
+		call.cancelled.Store(true)
+	}
+	return nil
+}
+
+// settle forgets the INVITE of a call: it has its final answer.
+func (u *UA) settle(call *Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.invites, call.inviteKey)
+}
+
+func (u *UA) forget(call *Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.calls, call.id)
+	delete(u.invites, call.inviteKey)
+	delete(u.merges, call.merge)
+	u.alive.Done()
+}
+
+func (u *UA) find(id dialogID) *Call {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.calls[id]
+}
+
+// mergeKey is what requests that took different ways have in common.
+type mergeKey struct {
+	CallID, RemoteTag string
+	CSeq              uint32
+}
+
+var errKnown = errors.New("the dialog exists already")
+
+var hostname = sync.OnceValues(os.Hostname)
