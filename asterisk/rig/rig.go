@@ -97,6 +97,7 @@ func Start(t testing.TB, opts Options) *Asterisk {
 	if err := opts.check(); err != nil {
 		t.Fatalf("rig: %v", err)
 	}
+	sweep(filepath.Join(root, "tmp"))
 	host, err := os.MkdirTemp(filepath.Join(root, "tmp"), "rig-")
 	if err != nil {
 		t.Fatalf("rig: folder for the instance: %v", err)
@@ -117,6 +118,17 @@ func Start(t testing.TB, opts Options) *Asterisk {
 	}
 	t.Logf("asterisk %s booted in %v", opts.Addr, time.Since(begin).Round(10*time.Millisecond))
 	return a
+}
+
+// sweep removes the folders of test processes that were killed before they could. No test
+// lasts a day.
+func sweep(tmp string) {
+	old, _ := filepath.Glob(filepath.Join(tmp, "rig-*"))
+	for _, dir := range old {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 func (o Options) check() error {
