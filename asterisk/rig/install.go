@@ -3,6 +3,7 @@ package rig
 import (
 	_ "embed"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,7 +24,7 @@ var chroot = sync.OnceValues(func() (dir string, err error) {
 	var said strings.Builder
 	cmd.Stderr = &said
 	if os.Getenv("CI") == "true" {
-		cmd.Stderr = os.Stderr // a minute without a word looks like a hang in a CI log
+		cmd.Stderr = io.MultiWriter(os.Stderr, &said) // a minute without a word looks like a hang
 	}
 	out, err := cmd.Output()
 	if err != nil {

@@ -17,6 +17,9 @@
 # no network); 3 with --check: it is not there.
 set -eu
 
+# debootstrap and chroot live in sbin, which not every PATH has.
+PATH=$PATH:/usr/sbin:/sbin
+
 MIRROR=${SIPCONF_DEBIAN_MIRROR:-}
 PACKAGES=asterisk,asterisk-modules,asterisk-core-sounds-en
 CACHE=${SIPCONF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sipconf}
