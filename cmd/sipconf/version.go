@@ -15,9 +15,14 @@ type versionCmd struct{}
 
 // Run writes one line: sipconf v1.2.3 (revision 2f42d0bb1c6e, 2025-11-21T20:33:00Z) go1.26.8 linux/amd64.
 func (*versionCmd) Run(p *process) error {
-	info, _ := debug.ReadBuildInfo() // nil without module support: then we only know what the linker said
-	_, err := fmt.Fprintf(p.stdout, "sipconf %s %s %s/%s\n", versionText(version, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(p.stdout, "sipconf %s %s %s/%s\n", ownVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// ownVersion is the version of the program that runs.
+func ownVersion() string {
+	info, _ := debug.ReadBuildInfo() // nil without module support: then we only know what the linker said
+	return versionText(version, info)
 }
 
 // versionText is the linker's version, or else the module's, with the revision it was built from.

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/sipconf/sipconf/media"
+	"github.com/sipconf/sipconf/rooms"
+	"github.com/sipconf/sipconf/rooms/plan"
+	"github.com/sipconf/sipconf/sip"
+)
+
+// server is the whole conference server: the signalling column, the media and
+// the domain, wired together. Its parts know nothing of each other beyond the
+// interfaces that they declare.
+type server struct {
+	log       *slog.Logger
+	plan      *plan.Plan
+	engine    *media.Engine
+	rooms     *rooms.Directory
+	ua        *sip.UA
+	listeners []listener // as bound: with the real port where 0 was asked for
+}
+
+// newServer starts a server. Close ends it. The error says what to do where it
+// is the operator's.
+func newServer(cfg *Config, log *slog.Logger) (*server, error) {
+	numbers, err := plan.Compile(cfg.Numbers)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{log: log, plan: numbers}
+	sockets, err := s.listen(cfg.SIP.Listen)
+	if err != nil {
+		return nil, err
+	}
+	// The directory needs the engine, and the engine tells the directory of a
+	// room that broke.
+	var directory atomic.Pointer[rooms.Directory]
+	s.engine, err = media.New(media.Config{
+		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, Log: log,
+		Broken: func(bus media.Bus, reason any) {
+			if d := directory.Load(); d != nil {
+				d.Broken(bus, reason)
+			}
+		},
+	})
+	if err != nil {
+		closeAll(sockets)
+		return nil, err
+	}
+	s.rooms = rooms.NewDirectory(rooms.Config{
+		Engine: s.engine, MaxParticipants: cfg.Rooms.MaxParticipants, MaxLegs: cfg.Rooms.MaxLegs,
+		Tones: cfg.Rooms.Tones, Log: log,
+	})
+	directory.Store(s.rooms)
+	s.ua, err = sip.New(sip.Config{
+		Listeners: sockets, Media: s.engine, Advertise: cfg.SIP.Advertise, Trusted: cfg.SIP.Trusted,
+		UserAgent: cfg.SIP.UserAgent, Codecs: cfg.Media.Codecs,
+		SessionExpires: cfg.SIP.SessionExpires, MinSE: cfg.SIP.MinSE, SilenceTimeout: cfg.Media.SilenceTimeout,
+		Log: log,
+	}, s.answer)
+	if err != nil {
+		s.rooms.Close()
+		s.engine.Close()
+		closeAll(sockets)
+		return nil, err
+	}
+	s.ua.Start()
+	return s, nil
+}
+
+// socketBuffer is asked for each SIP socket: a burst of a few thousand
+// messages waits there while the parser works.
+const socketBuffer = 4 << 20
+
+// listen opens the listeners, or none.
+func (s *server) listen(listen []listener) (sockets []sip.Listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(sockets)
+		}
+	}()
+	for _, l := range listen {
+		socket := sip.Listener{Name: l.String()}
+		network := l.Network + "6"
+		if l.Addr.Addr().Is4() {
+			network = l.Network + "4"
+		}
+		var bound net.Addr
+		if l.Network == "udp" {
+			conn, err := net.ListenPacket(network, l.Addr.String())
+			if err != nil {
+				return sockets, explainListen(l, err)
+			}
+			conn.(*net.UDPConn).SetReadBuffer(socketBuffer) // as much of it as the kernel allows
+			socket.Packet, bound = conn, conn.LocalAddr()
+		} else {
+			stream, err := net.Listen(network, l.Addr.String())
+			if err != nil {
+				return sockets, explainListen(l, err)
+			}
+			socket.Stream, bound = stream, stream.Addr()
+		}
+		sockets = append(sockets, socket)
+		s.listeners = append(s.listeners, listener{Network: l.Network, Addr: netip.MustParseAddrPort(bound.String())})
+	}
+	return sockets, nil
+}
+
+// explainListen says what an operator can do about a listener that cannot be opened.
+func explainListen(l listener, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("sip.listen: %s: the port is in use: another sipconf or an Asterisk on this machine has it; stop that, or choose another port in sip.listen", l)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("sip.listen: %s: this machine has no such address: see \"ip address\", or write 0.0.0.0 for all of them", l)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("sip.listen: %s: no permission: ports below 1024 are for root", l)
+	}
+	return fmt.Errorf("sip.listen: %s: %w", l, err)
+}
+
+func closeAll(sockets []sip.Listener) {
+	for _, s := range sockets {
+		if s.Packet != nil {
+			s.Packet.Close()
+		} else {
+			s.Stream.Close()
+		}
+	}
+}
+
+// answer is what happens to a call: its number leads to a room, the room has a
+// seat, the call is answered, and the caller is in until somebody hangs up.
+func (s *server) answer(ctx context.Context, call *sip.Call) {
+	name, number := call.Caller()
+	log := s.log.With("call", call.ID())
+	target, ok := s.plan.Route(call.Number(), number)
+	switch {
+	case !ok:
+		log.Info("no such number: see numbers in the configuration", "number", call.Number(), "from", number, "source", call.Source())
+		call.Reject(404, "Not Found")
+		return
+	case target.Group != "":
+		log.Info("calling groups is not built yet", "number", call.Number(), "group", target.Group)
+		call.Reject(501, "Groups Not Implemented")
+		return
+	}
+	seat, err := s.rooms.Reserve(target.Room)
+	if err != nil {
+		log.Info("call refused", "room", target.Room, "name", name, "number", number, "err", err)
+		refuse(call, err)
+		return
+	}
+	defer seat.Release()
+
+	s.setFocus(call, target)
+	call.Ring()
+	if err := call.Answer(ctx); err != nil {
+		log.Info("call was not answered", "room", target.Room, "number", number, "err", err)
+		return
+	}
+	p := seat.Join(call)
+	<-call.Done()
+	p.Leave(reason(call.Ended()))
+}
+
+// setFocus makes the room the conference URI of the call, if dialling the
+// room's number leads there.
+func (s *server) setFocus(call *sip.Call, target plan.Target) {
+	_, number := call.Caller()
+	if again, ok := s.plan.Route(target.Room, number); ok && again.Room == target.Room && again.Group == "" {
+		call.Focus(target.Room)
+	}
+}
+
+func refuse(call *sip.Call, err error) {
+	if errors.Is(err, rooms.ErrRoomFull) {
+		call.Reject(486, "Busy Here")
+		return
+	}
+	call.Reject(503, "Service Unavailable", "Retry-After", "10")
+}
+
+// reason is how a call ended, for the log.
+func reason(e sip.Ending) string {
+	if e.Reason == "" && e.ByPeer {
+		return "hung up"
+	}
+	return e.Reason
+}
+
+// Addrs are the addresses that the server listens on.
+func (s *server) Addrs() []listener { return s.listeners }
+
+// Rooms is the directory, for rosters.
+func (s *server) Rooms() *rooms.Directory { return s.rooms }
+
+// Engine has the figures of the media loops.
+func (s *server) Engine() *media.Engine { return s.engine }
+
+// Close takes no new calls, says goodbye to everybody and ends. It takes at
+// most as long as ctx allows, and a little to clean up.
+func (s *server) Close(ctx context.Context) error {
+	err := s.ua.Close(ctx, "server is shutting down")
+	s.rooms.Close()
+	s.engine.Close()
+	return err
+}
