@@ -1,12 +1,148 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
 
 // demoCmd is `sipconf demo`.
 type demoCmd struct {
-	Exit bool   `help:"End after the check, with status 0 if everybody heard the others and never himself, else 1."`
+	Exit bool   `help:"End after the check."`
 	WAV  string `help:"Where to write what the first caller hears." name:"wav" placeholder:"FILE" default:"demo.wav"`
 }
 
-// Run waits for newServer and bench/phone.
-func (*demoCmd) Run(*process) error { return errors.New("demo: the server is not wired yet") }
+func (*demoCmd) Help() string {
+	return `The server runs on the loopback with its default settings, whatever config.yaml says. Anna, Boris and Clara join ` +
+		`room ` + demoRoom + ` by SIP and RTP and speak in turns; the demo measures that each hears the other two and never ` +
+		`himself. Then it goes on, and a softphone on this machine may join them, until Ctrl-C. ` +
+		`The exit status is 0 if the check was good and 1 if not.`
+}
+
+// Run is the demo on this process's terminal, until Ctrl-C.
+func (c *demoCmd) Run(p *process) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	screen := newScreen(p.stdout)
+	defer screen.close()
+	var log io.Writer = p.stderr
+	if screen.live() {
+		log = screen
+	}
+	return c.run(ctx, screen, newLogger(log, LogConfig{Level: slog.LevelWarn, Format: logText}))
+}
+
+// run is the demo until ctx ends.  It returns errSilent when the check was bad: the screen has it.
+func (c *demoCmd) run(ctx context.Context, screen *screen, log *slog.Logger) error {
+	server, err := startDemoServer(screen, log)
+	if err != nil {
+		return err
+	}
+	defer closeDemoServer(server, log)
+	cast := newCast(callers)
+	defer cast.close()
+
+	// The roster is drawn by a goroutine of its own, which ends before the server closes.
+	var drawing sync.WaitGroup
+	drawn, undraw := context.WithCancel(ctx)
+	drawing.Go(func() { drawRoster(drawn, screen, server) })
+	defer drawing.Wait()
+	defer undraw()
+
+	good, err := c.perform(ctx, screen, server, cast)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("stopped before the check was over")
+	case err != nil:
+		return err
+	case !c.Exit:
+		sayAddresses(screen, sipAddr(server))
+		cast.goOn(ctx)
+	}
+	if !good {
+		return errSilent
+	}
+	return nil
+}
+
+// perform is the demo up to its verdict, which it says and returns.
+func (c *demoCmd) perform(ctx context.Context, screen *screen, server *server, cast *cast) (good bool, err error) {
+	if err := cast.join(ctx, screen, sipAddr(server)); err != nil {
+		return false, err
+	}
+	good = checkRoster(screen, server, cast)
+	for _, scene := range cast.scenes() {
+		verdicts, err := cast.play(ctx, scene)
+		if err != nil {
+			return false, err
+		}
+		for _, v := range verdicts {
+			screen.say("%s", v)
+			good = good && v.good()
+		}
+	}
+	if err := c.keepSound(screen, cast); err != nil {
+		return false, err
+	}
+	if good {
+		screen.say("The check is good: everybody heard the others and never himself.")
+	} else {
+		screen.say("The check is BAD: somebody did not hear what he should, see above.")
+	}
+	return good, nil
+}
+
+// keepSound writes what the first caller heard.
+func (c *demoCmd) keepSound(screen *screen, cast *cast) error {
+	path, err := filepath.Abs(c.WAV)
+	if err != nil {
+		path = c.WAV
+	}
+	length, err := cast.writeWAV(path)
+	if err != nil {
+		return fmt.Errorf("writing what %s heard: %w", cast.callers[0].name, err)
+	}
+	screen.say("What %s heard is in %s, %.1f s.", cast.callers[0].name, path, length.Seconds())
+	return nil
+}
+
+// checkRoster says whether the server itself knows who is in the room.
+func checkRoster(screen *screen, server *server, cast *cast) bool {
+	inside := map[string]bool{}
+	for _, a := range rosterOf(server).present {
+		inside[a.name+" "+a.number] = true
+	}
+	for _, c := range cast.callers {
+		if !inside[c.name+" "+c.number] {
+			screen.say("%s (%s) is not on the server's roster, which has %d", c.name, c.number, len(inside))
+			return false
+		}
+	}
+	return true
+}
+
+// drawRoster draws the roster ten times a second until ctx ends, and once more then.
+func drawRoster(ctx context.Context, screen *screen, server *server) {
+	if !screen.live() {
+		return
+	}
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		screen.draw(rosterOf(server))
+		select {
+		case <-ctx.Done():
+			screen.draw(rosterOf(server))
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -38,7 +38,7 @@ const (
 
 func newScreen(out io.Writer) *screen {
 	s := &screen{out: out}
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
 		s.columns = func() int {
 			width, _, err := term.GetSize(int(file.Fd()))
 			if err != nil || width <= 0 {
