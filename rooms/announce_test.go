@@ -116,3 +116,36 @@ func TestTonesCanBeOff(t *testing.T) {
 	alice.hearsSilence()
 	bob.hearsSilence()
 }
+
+// TestTheLastOneIsNotToldOfHimself: he came while the room had peace, and everybody else left before
+// his tone was due.
+func TestTheLastOneIsNotToldOfHimself(t *testing.T) {
+	room := newScene(t)
+	alice := room.joins("alice", codec.PCMA)
+	bob := room.joins("bob", codec.PCMU)
+	room.ticks(20)
+	carol := room.joins("carol", codec.PCMU)
+	room.ticks(15)
+	alice.leaves("hung up")
+	bob.leaves("hung up")
+	room.forget()
+	room.ticks(200)
+	if got := carol.hearsTone(room.room.tones.joined); got != nil {
+		t.Errorf("carol, alone, hears that somebody joined, at %v", got)
+	}
+	if got := carol.hearsTone(room.room.tones.left); len(got) != 1 {
+		t.Errorf("carol hears that somebody left at %v, want once", got)
+	}
+}
+
+func TestTheDeafHearNoTones(t *testing.T) {
+	room := newScene(t)
+	alice := room.joins("alice", codec.PCMA)
+	alice.p.flags.deaf = true
+	room.ticks(50)
+	bob := room.joins("bob", codec.PCMU)
+	bob.p.flags.deaf = true
+	room.ticks(50)
+	alice.hearsSilence()
+	bob.hearsSilence()
+}

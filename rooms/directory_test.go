@@ -167,6 +167,7 @@ func TestJoinAndLeave(t *testing.T) {
 	pb.Mute()
 	pb.Deafen()
 	bob.leg.Press('7')
+	bob.leg.Update(media.Session{Codec: codec.PCMU, Held: true})
 
 	shots := h.Snapshot()
 	for len(shots) == 1 && len(shots[0].Participants) == 2 && shots[0].Participants[1].Digits == "" {
@@ -176,10 +177,10 @@ func TestJoinAndLeave(t *testing.T) {
 		t.Fatalf("snapshot: %+v", shots)
 	}
 	first, second := shots[0].Participants[0], shots[0].Participants[1]
-	if first.ID != "alice" || first.Name != "Name of alice" || first.Number != "100" || first.Muted || first.Codec != "PCMA" || first.Level != -127 {
+	if first.ID != "alice" || first.Name != "Name of alice" || first.Number != "100" || first.Muted || first.Held || first.Codec != "PCMA" || first.Level != -127 {
 		t.Errorf("alice: %+v", first)
 	}
-	if second.ID != "bob" || !second.Muted || !second.Deaf || second.Digits != "7" || second.DigitCount != 1 {
+	if second.ID != "bob" || !second.Muted || !second.Deaf || !second.Held || second.Codec != "PCMU" || second.Digits != "7" || second.DigitCount != 1 {
 		t.Errorf("bob: %+v", second)
 	}
 	if shots[0].Since.After(first.Since) || first.Since.After(second.Since) || time.Since(second.Since) > time.Minute {
@@ -196,6 +197,9 @@ func TestJoinAndLeave(t *testing.T) {
 	pb.Leave("moved")
 	if shots := h.Snapshot(); len(shots) != 0 {
 		t.Errorf("after all have left: %+v", shots)
+	}
+	if s := h.engine.Stats(); s.Attached != 0 || s.Legs != 2 {
+		t.Errorf("after all have left: %d legs attached and %d open, want 0 and 2", s.Attached, s.Legs)
 	}
 	alice.leg.Close()
 	bob.leg.Close()
@@ -249,8 +253,12 @@ func TestCloseTakesEverybodyOut(t *testing.T) {
 	h := newHouse(t, Config{})
 	alice, bob := h.calls("alice"), h.calls("bob")
 	p := h.seat("1").Join(alice)
+	h.Snapshot() // she is in
 	late := h.seat("1")
 	h.Directory.Close()
+	if s := h.engine.Stats(); s.Attached != 0 {
+		t.Errorf("%d legs are attached to rooms that have ended", s.Attached)
+	}
 	if bob.hungUp.Load() != nil {
 		t.Error("bob was hung up before he came")
 	}
@@ -258,6 +266,7 @@ func TestCloseTakesEverybodyOut(t *testing.T) {
 	if bob.hungUp.Load() == nil {
 		t.Error("bob took a seat in a room that has ended, and was not hung up")
 	}
+	h.staysOut(q)
 	p.Leave("hung up")
 	q.Leave("hung up")
 	late.Release()
@@ -274,11 +283,22 @@ func TestCloseTakesEverybodyOut(t *testing.T) {
 	}
 }
 
+// staysOut fails if the participant's leg is attached to the loop of his room.
+func (h *house) staysOut(p *Participant) {
+	h.Helper()
+	in := false
+	runOn(p.seat.room.loop, func() { in = p.phase == inside || len(p.seat.room.members) > 0 })
+	if s := h.engine.Stats(); in || s.Attached != 0 {
+		h.Errorf("%s is in: %v; legs attached: %d", p.id, in, s.Attached)
+	}
+}
+
 // TestBrokenRoomEndsAlone: a panic in one room's tick ends that room and no other.
 func TestBrokenRoomEndsAlone(t *testing.T) {
 	h := newHouse(t, Config{})
 	alice, bob := h.calls("alice"), h.calls("bob")
 	p, q := h.seat("1").Join(alice), h.seat("2").Join(bob)
+	late := h.seat("1")
 	h.Snapshot() // both are in
 	p.seat.room.loop.Do(func() { p.leg = nil })
 	waitFor(t, "alice to be hung up", func() bool { return alice.hungUp.Load() != nil })
@@ -292,10 +312,13 @@ func TestBrokenRoomEndsAlone(t *testing.T) {
 	runOn(p.seat.room.loop, func() { p.leg = alice.leg })
 	p.Leave("room failed")
 	q.Leave("hung up")
-	alice.leg.Close()
-	bob.leg.Close()
-	if s := h.engine.Stats(); s.Attached != 0 {
-		t.Errorf("%d legs are still attached", s.Attached)
+	carol := h.calls("carol")
+	h.staysOut(late.Join(carol))
+	if carol.hungUp.Load() == nil {
+		t.Error("carol took a seat in a room that is broken, and was not hung up")
+	}
+	for _, c := range []*call{alice, bob, carol} {
+		c.leg.Close()
 	}
 }
 

@@ -245,8 +245,8 @@ func (ph *phone) hearsSilence() {
 	}
 }
 
-// hearsTone returns at which frames since he forgot that tone of the room began, going by its first
-// loud frame, sample by sample; only for those who hear nothing else.
+// hearsTone returns at which frames since he forgot that tone began, sample by sample; so only for
+// those who hear nothing else.
 func (ph *phone) hearsTone(tone tone) (begins []int) {
 	size := ph.codec.FrameSize()
 	for f := 0; f+len(tone) <= len(ph.heard)/size; f++ {

@@ -71,6 +71,15 @@ func TestQueueWithManyWriters(t *testing.T) {
 	}
 }
 
+func TestTakenEventsAreLetGo(t *testing.T) {
+	q := newQueue(2)
+	q.put(Event{Room: "5234"})
+	q.take()
+	if q.slots[0].event != (Event{}) {
+		t.Errorf("the queue still holds %+v", q.slots[0].event)
+	}
+}
+
 func TestPutAllocatesNothing(t *testing.T) {
 	q := newQueue(64)
 	e := Event{Kind: Joined, Room: "5234", Call: "a"}
