@@ -160,35 +160,6 @@ func (d *Directory) seated(s *Seat, call Call) bool {
 	return true
 }
 
-// Broken ends a room whose Tick has panicked; media has already taken it off its loop, so its
-// participants would be in silence for ever. Their calls are hung up; other rooms go on, and the
-// next who dials the number gets a new room. It is meant for media.Config.Broken.
-func (d *Directory) Broken(bus media.Bus, _ any) {
-	r, ok := bus.(*Room)
-	if !ok {
-		return
-	}
-	calls := d.abandon(r)
-	r.loop.Do(r.end)
-	for _, call := range calls {
-		call.Hangup("room failed")
-	}
-}
-
-// abandon discards a room and returns the calls that are in it.
-func (d *Directory) abandon(r *Room) []Call {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var calls []Call
-	for _, call := range r.seats {
-		if call != nil {
-			calls = append(calls, call)
-		}
-	}
-	d.discard(r)
-	return calls
-}
-
 // Stats are the directory's own figures.
 type Stats struct {
 	Rooms         int    // that exist now
@@ -201,49 +172,4 @@ func (d *Directory) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load()}
-}
-
-// Close ends all rooms and the journal and waits for both. Participants are out of their rooms then;
-// their calls are not hung up, that is for whoever has them. Safe to call twice.
-func (d *Directory) Close() {
-	for _, r := range d.shut() {
-		runOn(r.loop, func() { r.dismiss("server closed"); r.end() })
-	}
-	d.journal.close()
-}
-
-// shut refuses new seats and forgets all rooms, which it returns.
-func (d *Directory) shut() []*Room {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.closed = true
-	var ended []*Room
-	for _, r := range d.rooms {
-		ended = append(ended, r)
-	}
-	for _, r := range ended {
-		d.discard(r)
-	}
-	return ended
-}
-
-// loopTime is how long anybody waits for a loop to run a function: fifty ticks. A loop that takes
-// longer has failed, and a call that waited for it for ever would fail with it.
-const loopTime = time.Second
-
-// runOn runs f on the loop and waits for it. False when the loop is closed or does not get to it
-// in loopTime; f may still run later then.
-func runOn(loop *media.Loop, f func()) bool {
-	done := make(chan struct{})
-	if !loop.Do(func() { defer close(done); f() }) {
-		return false
-	}
-	late := time.NewTimer(loopTime)
-	defer late.Stop()
-	select {
-	case <-done:
-		return true
-	case <-late.C:
-		return false
-	}
 }

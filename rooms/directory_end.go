@@ -1,0 +1,56 @@
+package rooms
+
+import "github.com/sipconf/sipconf/media"
+
+// Broken ends a room whose Tick has panicked; media has already taken it off its loop, so its
+// participants would be in silence for ever. Their calls are hung up; other rooms go on, and the
+// next who dials the number gets a new room. It is meant for media.Config.Broken.
+func (d *Directory) Broken(bus media.Bus, _ any) {
+	r, ok := bus.(*Room)
+	if !ok {
+		return
+	}
+	calls := d.abandon(r)
+	r.loop.Do(r.end)
+	for _, call := range calls {
+		call.Hangup("room failed")
+	}
+}
+
+// abandon discards a room and returns the calls that are in it.
+func (d *Directory) abandon(r *Room) []Call {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var calls []Call
+	for _, call := range r.seats {
+		if call != nil {
+			calls = append(calls, call)
+		}
+	}
+	d.discard(r)
+	return calls
+}
+
+// Close ends all rooms and the journal and waits for both. Participants are out of their rooms then;
+// their calls are not hung up, that is for whoever has them. Safe to call twice.
+func (d *Directory) Close() {
+	for _, r := range d.shut() {
+		runOn(r.loop, func() { r.dismiss("server closed"); r.end() })
+	}
+	d.journal.close()
+}
+
+// shut refuses new seats and forgets all rooms, which it returns.
+func (d *Directory) shut() []*Room {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	var ended []*Room
+	for _, r := range d.rooms {
+		ended = append(ended, r)
+	}
+	for _, r := range ended {
+		d.discard(r)
+	}
+	return ended
+}
