@@ -182,7 +182,7 @@ func (j *jitter) pop(dst []int16) bool {
 	j.regulate()
 	if j.Lost == 0 && j.ring.run(j.Next, j.Frame, true) == j.Frame { // nearly always
 		j.ring.take(dst, j.Next)
-		j.Quiet = false
+		j.spoken()
 		j.advance(j.Frame)
 		return true
 	}
@@ -195,6 +195,13 @@ func (j *jitter) advance(n int) {
 	j.History = min(j.History+int64(n), ringSize/4)
 }
 
+// spoken ends a silence when sound is played that comes after its beginning.
+func (j *jitter) spoken() {
+	if j.Next >= j.QuietAt {
+		j.Quiet = false
+	}
+}
+
 // patch plays a frame of which something is missing.
 func (j *jitter) patch(dst []int16) (heard bool) {
 	for len(dst) > 0 {
@@ -203,7 +210,8 @@ func (j *jitter) patch(dst []int16) (heard bool) {
 			if j.Lost > 0 {
 				j.conceal.blend(dst[:n], j.Lost, j.Frame)
 			}
-			j.Lost, j.Quiet, heard = 0, false, true
+			j.Lost, heard = 0, true
+			j.spoken()
 			j.advance(n)
 			dst = dst[n:]
 			continue

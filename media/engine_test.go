@@ -1,0 +1,345 @@
+package media_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"go.uber.org/goleak"
+
+	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+func newEngine(t testing.TB, cfg media.Config) *media.Engine {
+	t.Helper()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if cfg.Ports == (media.PortRange{}) {
+		cfg.Ports = media.PortRange{First: 34000, Last: 36999}
+	}
+	e, err := media.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// run has f run on the loop and waits for it.
+func run(t testing.TB, l *media.Loop, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	if !l.Do(func() { f(); close(done) }) {
+		t.Fatal("the loop is closed")
+	}
+	<-done
+}
+
+// busFunc is a bus made of a function.
+type busFunc struct{ tick func(now int64) }
+
+func (b *busFunc) Tick(now int64) { b.tick(now) }
+
+func TestE2ETwoCallersOnLoopback(t *testing.T) {
+	for _, local := range []string{"127.0.0.1", "::1"} {
+		t.Run(local, func(t *testing.T) {
+			addr := netip.MustParseAddr(local)
+			peer, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+			if err != nil {
+				t.Skip("no such loopback: ", err)
+			}
+			defer peer.Close()
+			e := newEngine(t, media.Config{})
+			leg, err := e.Open(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if leg.LocalAddr().Port()%2 != 0 || leg.LocalAddr().Addr() != addr {
+				t.Errorf("bound to %s, want an even port of %s", leg.LocalAddr(), addr)
+			}
+			leg.Update(media.Session{Remote: peer.LocalAddr().(*net.UDPAddr).AddrPort(), Codec: codec.PCMA, PayloadType: 8, EventType: 101})
+			heard := make(chan struct{}, 1000)
+			bus := &busFunc{}
+			bus.tick = func(now int64) {
+				frame := leg.Pull(now)
+				if leg.Heard() {
+					heard <- struct{}{}
+				}
+				leg.Push(now, frame)
+			}
+			loop := e.Loop()
+			run(t, loop, func() { loop.Attach(leg); loop.Add(bus) })
+			var b [2048]byte
+			peer.SetDeadline(time.Now().Add(10 * time.Second))
+			for i := range 20 { // in step with what it sends us
+				n, err := peer.Read(b[:])
+				var p rtp.Packet
+				if err != nil || p.Unmarshal(b[:n]) != nil || len(p.Payload) != 160 {
+					t.Fatalf("read %x: %v", b[:n], err)
+				}
+				out := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SSRC: 5, SequenceNumber: uint16(i), Timestamp: uint32(160 * i)}, Payload: make([]byte, 160)}
+				raw, _ := out.Marshal()
+				peer.WriteToUDPAddrPort(raw, leg.LocalAddr())
+			}
+			for range 10 {
+				<-heard
+			}
+			run(t, loop, func() { loop.Remove(bus) })
+			leg.Close()
+			if s := e.Stats(); s.Legs != 0 || s.Attached != 0 || s.Ports != 0 {
+				t.Errorf("left behind: %+v", s)
+			}
+		})
+	}
+}
+
+// descriptors counts the open files of the process; -1 when it cannot be known.
+func descriptors() int {
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1
+	}
+	return len(files)
+}
+
+func TestE2ENothingIsLeftOfAThousandLegs(t *testing.T) {
+	e := newEngine(t, media.Config{PortRest: time.Nanosecond})
+	fds, routines := descriptors(), runtime.NumGoroutine()
+	for range 100 {
+		var legs []*media.Leg
+		for range 10 {
+			leg, err := e.Open(loopback)
+			if err != nil {
+				t.Fatal(err)
+			}
+			legs = append(legs, leg)
+			loop := e.Loop()
+			loop.Do(func() { loop.Attach(leg) })
+		}
+		closed := make(chan struct{})
+		for _, leg := range legs {
+			go func() { leg.Close(); closed <- struct{}{} }()
+		}
+		for range legs {
+			<-closed
+		}
+	}
+	if got := descriptors(); got != fds {
+		t.Errorf("%d descriptors, %d before", got, fds)
+	}
+	for runtime.NumGoroutine() > routines { // those above are at their last step; others would hold the test up until it fails
+		runtime.Gosched()
+	}
+	if s := e.Stats(); s.Legs != 0 || s.Attached != 0 || s.Ports != 0 {
+		t.Errorf("left behind: %+v", s)
+	}
+}
+
+func TestE2EPortsRunOut(t *testing.T) {
+	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 33903}) // the RTCP port of the second pair
+	if err != nil {
+		t.Skip(err)
+	}
+	defer taken.Close()
+	e := newEngine(t, media.Config{Ports: media.PortRange{First: 33900, Last: 33907}})
+	var got []uint16
+	for range 3 {
+		leg, err := e.Open(loopback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, leg.LocalAddr().Port())
+	}
+	if got[0] != 33900 || got[1] != 33904 || got[2] != 33906 {
+		t.Errorf("ports %v", got)
+	}
+	if _, err := e.Open(loopback); !errors.Is(err, media.ErrNoPorts) {
+		t.Errorf("error %v, want ErrNoPorts", err)
+	}
+	for _, addr := range []netip.Addr{{}, netip.IPv4Unspecified(), netip.MustParseAddr("192.0.2.1")} {
+		if leg, err := e.Open(addr); err == nil {
+			t.Errorf("opened %s on %s", leg.LocalAddr(), addr)
+		}
+	}
+}
+
+func TestLoopSurvivesPanics(t *testing.T) {
+	var log strings.Builder
+	broken := make(chan media.Bus, 4)
+	e := newEngine(t, media.Config{Loops: 1, Log: slog.New(slog.NewTextHandler(&log, nil)), Broken: func(b media.Bus, _ any) { broken <- b }})
+	loop := e.Loop()
+	var before, after atomic.Int64
+	first, last := &busFunc{func(int64) { before.Add(1) }}, &busFunc{func(int64) { after.Add(1) }}
+	bad, worse := &busFunc{func(int64) { panic("a room went wrong") }}, &busFunc{}
+	worse.tick = func(int64) { loop.Remove(worse); panic("and one that was leaving") }
+	run(t, loop, func() {
+		for _, b := range []media.Bus{first, bad, worse, last} {
+			loop.Add(b)
+		}
+	})
+	loop.Do(func() { panic("in a function") })
+	if got := []media.Bus{<-broken, <-broken}; got[0] != bad || got[1] != worse {
+		t.Errorf("told of %v, want the two that panicked", got)
+	}
+	n := after.Load()
+	run(t, loop, func() {})
+	run(t, loop, func() {})
+	if before.Load() < 2 || after.Load() <= n {
+		t.Errorf("the others ticked %d and %d times", before.Load(), after.Load())
+	}
+	if got := e.Stats().Panics; got != 3 {
+		t.Errorf("%d panics counted, want 3", got)
+	}
+	e.Close()
+	for _, want := range []string{"a room went wrong", "in a function", "engine_test.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q: %s", want, log.String())
+		}
+	}
+	if loop.Do(func() {}) {
+		t.Error("Do on a closed loop")
+	}
+}
+
+func TestLegsMoveAndCloseAnywhere(t *testing.T) {
+	e := newEngine(t, media.Config{Loops: 2})
+	leg, err := e.Open(loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := e.Loop()
+	run(t, one, func() {
+		if !one.Attach(leg) || one.Attach(leg) {
+			t.Error("want a leg to be attached once")
+		}
+	})
+	two := e.Loop()
+	if one == two {
+		t.Fatal("want the loop without legs")
+	}
+	run(t, one, func() { one.Detach(leg) })
+	run(t, two, func() {
+		if !two.Attach(leg) {
+			t.Error("the leg did not move")
+		}
+		leg.Close() // on its own loop
+		leg.Close()
+		leg.Pull(0)
+		if two.Attach(leg) {
+			t.Error("attached a closed leg")
+		}
+	})
+	leg.Close()
+	if s := e.Stats(); s.Attached != 0 || s.Legs != 0 {
+		t.Errorf("left behind: %+v", s)
+	}
+}
+
+func TestLoopRunsFunctionsInOrder(t *testing.T) {
+	e := newEngine(t, media.Config{Loops: 1})
+	var order []int
+	for i := range 100 {
+		e.Loop().Do(func() { order = append(order, i) })
+	}
+	run(t, e.Loop(), func() {})
+	for i, n := range order {
+		if i != n {
+			t.Fatalf("order %v", order)
+		}
+	}
+}
+
+// A loop that was held up for 150 ms runs three of the missed ticks and skips the rest, and its time goes on by 20 ms a tick.
+func TestLateLoopCatchesUp(t *testing.T) {
+	e := newEngine(t, media.Config{Loops: 1})
+	var times []int64
+	bus := &busFunc{func(now int64) { times = append(times, now) }}
+	run(t, e.Loop(), func() { e.Loop().Add(bus) })
+	run(t, e.Loop(), func() { time.Sleep(150 * time.Millisecond) })
+	for range 5 {
+		run(t, e.Loop(), func() {})
+	}
+	run(t, e.Loop(), func() { e.Loop().Remove(bus) })
+	skips := int64(0)
+	for i := 1; i < len(times); i++ {
+		if step := times[i] - times[i-1]; step%int64(20*time.Millisecond) != 0 || step <= 0 {
+			t.Fatalf("a step of %d ns", step)
+		} else {
+			skips += step/int64(20*time.Millisecond) - 1
+		}
+	}
+	if s := e.Stats(); s.Skipped == 0 || int64(s.Skipped) < skips || s.WakeMax < 50*time.Millisecond {
+		t.Errorf("%d skipped in the times; stats %+v", skips, s)
+	}
+}
+
+func TestE2EReportsByRTCP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds: the first report comes within 4 s")
+	}
+	peer, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	e := newEngine(t, media.Config{})
+	leg, err := e.Open(loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := peer.LocalAddr().(*net.UDPAddr).AddrPort()
+	leg.Update(media.Session{Remote: netip.AddrPortFrom(loopback, 9), RemoteRTCP: at, Codec: codec.PCMA, PayloadType: 8})
+	loop, bus := e.Loop(), &busFunc{func(now int64) { leg.Push(now, leg.Pull(now)) }}
+	run(t, loop, func() { loop.Attach(leg); loop.Add(bus) })
+	opened := leg.LastHeard()
+	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, NTPTime: 0x1234567890}, rtcp.NewCNAMESourceDescription(7, "peer")})
+	own := netip.AddrPortFrom(loopback, leg.LocalAddr().Port()+1)
+	var b [2048]byte
+	read := func() []rtcp.Packet {
+		t.Helper()
+		peer.SetReadDeadline(time.Now().Add(15 * time.Second))
+		n, err := peer.Read(b[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets, err := rtcp.Unmarshal(b[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packets
+	}
+	peer.WriteToUDPAddrPort(report, own)
+	packets := read()
+	sr, ok := packets[0].(*rtcp.SenderReport)
+	if !ok || sr.PacketCount == 0 || sr.OctetCount != 160*sr.PacketCount {
+		t.Errorf("first report %v", packets)
+	}
+	if _, ok := packets[1].(*rtcp.SourceDescription); !ok {
+		t.Errorf("no SDES in %v", packets)
+	}
+	if !leg.LastHeard().After(opened) {
+		t.Error("RTCP of the peer is not taken for a sign of life")
+	}
+	run(t, loop, func() { loop.Remove(bus) })
+	leg.Close()
+	packets = read()
+	if bye, ok := packets[len(packets)-1].(*rtcp.Goodbye); !ok || bye.Sources[0] != sr.SSRC {
+		t.Errorf("last report %v, want a BYE", packets)
+	}
+}

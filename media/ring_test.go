@@ -1,0 +1,128 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The bitmap against the simplest thing that could be right.
+func TestRingKnowsWhatItHas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r ring
+		var model [ringSize]bool
+		base := rapid.Int64Range(-3*ringSize, 3*ringSize).Draw(t, "base")
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			at, n := base+rapid.Int64Range(0, ringSize).Draw(t, "at"), rapid.IntRange(0, 500).Draw(t, "n")
+			here := rapid.Bool().Draw(t, "here")
+			r.mark(at, n, here)
+			for i := range n {
+				model[(at+int64(i))&(ringSize-1)] = here
+			}
+			from, length, want := base+rapid.Int64Range(0, ringSize).Draw(t, "from"), rapid.IntRange(0, 500).Draw(t, "length"), rapid.Bool().Draw(t, "want")
+			run := 0
+			for run < length && model[(from+int64(run))&(ringSize-1)] == want {
+				run++
+			}
+			if got := r.run(from, length, want); got != run {
+				t.Fatalf("run(%d, %d, %v) = %d, want %d", from, length, want, got, run)
+			}
+		}
+	})
+}
+
+// FuzzJitter throws packets of any length at any place into the playout: it gives a frame each tick, holds back no more than the cap
+// and one packet, and never plays a sample twice or out of its place.
+func FuzzJitter(f *testing.F) {
+	f.Add([]byte{1, 0, 0, 20, 1, 1, 0, 20, 0, 0, 0, 0, 1, 0, 200, 60})
+	f.Add([]byte{1, 0xff, 0xff, 200, 0, 0, 0, 0, 1, 0x80, 0, 10, 1, 0x80, 1, 10})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var j jitter
+		j.setUp(160, 100*time.Millisecond)
+		frame := make([]int16, 160)
+		base := int64(1 << 33)
+		for ; len(raw) >= 4; raw = raw[4:] {
+			if raw[0]&1 == 1 {
+				pcm := make([]int16, (int(raw[3])%200+1)*8)
+				at := base + int64(int16(uint16(raw[1])<<8|uint16(raw[2])))*int64(1+raw[0]>>5)
+				for i := range pcm {
+					pcm[i] = int16(at+int64(i)) | 1
+				}
+				j.put(at, pcm)
+			}
+			if raw[0]&2 != 0 {
+				j.silence(base)
+			}
+			if raw[0]&4 == 0 {
+				before := j.JitterState
+				j.pop(frame)
+				base += 160
+				if j.Playing && j.onHand() > j.Limit+j.Longest {
+					t.Fatalf("%d samples on hand, the limit is %d and the longest packet %d", j.onHand(), j.Limit, j.Longest)
+				}
+				if before.Playing && j.Next < before.Next+160 {
+					t.Fatalf("played from %d, then %d", before.Next, j.Next)
+				}
+			}
+		}
+	})
+}
+
+func TestSequence(t *testing.T) {
+	tests := []struct {
+		name              string
+		numbers           []uint16
+		lost, twice, seen int64
+	}{
+		{"in order", []uint16{1, 2, 3, 4}, 0, 0, 4},
+		{"over the wrap", []uint16{65534, 65535, 0, 1}, 0, 0, 4},
+		{"one lost", []uint16{1, 2, 4, 5}, 1, 0, 4},
+		{"overtaken", []uint16{1, 3, 2, 4}, 0, 0, 4},
+		{"overtaken at the beginning", []uint16{65535, 65534, 0}, 0, 0, 3},
+		{"twice", []uint16{1, 2, 2, 1, 3}, 0, 2, 3},
+		{"the sender jumps", []uint16{1, 2, 4, 30000, 30001}, 1, 0, 2},
+		{"far behind is neither", []uint16{1000, 1100, 1001}, 99, 0, 2},
+	}
+	for _, tt := range tests {
+		var s Sequence
+		var twice int64
+		for _, n := range tt.numbers {
+			if !s.add(n) {
+				twice++
+			}
+		}
+		if s.Lost() != tt.lost || twice != tt.twice || s.Received != tt.seen {
+			t.Errorf("%s: lost %d, twice %d, received %d, want %d, %d, %d", tt.name, s.Lost(), twice, s.Received, tt.lost, tt.twice, tt.seen)
+		}
+	}
+}
+
+// A made-up tone goes on in its phase and is gone after 60 ms.
+func TestConcealment(t *testing.T) {
+	var r ring
+	var c concealer
+	period := make([]int16, 800)
+	for i := range period {
+		period[i] = int16((i%80 - 40) * 200) // 100 Hz
+	}
+	r.paste(0, period)
+	c.learn(&r, 800, 800, 160)
+	if c.period != 80 {
+		t.Fatalf("pitch period %d, want 80", c.period)
+	}
+	made := make([]int16, 640)
+	if !c.fill(made[:160], 0, 160) || !c.fill(made[160:480], 160, 160) || c.fill(made[480:], 480, 160) {
+		t.Error("want 60 ms to be heard and no more")
+	}
+	for i := range 80 {
+		if d := int(made[i]) - int(period[i]); d > 4000 || d < -4000 {
+			t.Fatalf("sample %d is %d, the tone would have %d", i, made[i], period[i])
+		}
+	}
+	for i, s := range made[480:] {
+		if s != 0 {
+			t.Fatalf("sample %d is %d after the end", i, s)
+		}
+	}
+}
