@@ -132,8 +132,8 @@ func judgeTogether(scene string, callers []caller, said, heard [][]int16) []verd
 
 // String is one line, what one hears of himself at its end:
 //
-//	Anna speaks: good. Heard by Boris (+0.0 dB), Clara (+0.0 dB), not by Anna (-92 dB)
-//	All at once: good. Anna hears Boris (+0.0 dB), Clara (+0.0 dB), not Anna (-58 dB)
+//	Anna speaks: good. Heard by Boris +0.0 dB, Clara +0.0 dB, not by Anna -92 dB
+//	All at once: good. Anna hears Boris +0.0 dB, Clara +0.0 dB, not Anna -58 dB
 func (v verdict) String() string {
 	word := "BAD"
 	if v.good() {
@@ -164,9 +164,9 @@ func (v verdict) oneListener() bool {
 	return !slices.ContainsFunc(v.hearings, func(h hearing) bool { return h.listener != first.listener })
 }
 
-// text is who and the change of the level: Boris (+0.0 dB).
+// text is who and the change of the level: Boris +0.0 dB.
 func (h hearing) text(who string) string {
-	text := fmt.Sprintf("%s (%s dB)", who, signed(h.change()))
+	text := fmt.Sprintf("%s %s dB", who, signed(h.change()))
 	if !h.good() {
 		text += " WRONG"
 	}

@@ -92,11 +92,11 @@ func TestJudgeTogether(t *testing.T) {
 
 func TestVerdictText(t *testing.T) {
 	turn := verdict{"Anna speaks", []hearing{{"Anna", "Anna", -20, -90}, {"Anna", "Boris", -20, -20.04}, {"Anna", "Clara", -20, -23}}}
-	if got, want := turn.String(), "Anna speaks: BAD. Heard by Boris (+0.0 dB), Clara (-3.0 dB) WRONG, not by Anna (-70 dB)"; got != want {
+	if got, want := turn.String(), "Anna speaks: BAD. Heard by Boris +0.0 dB, Clara -3.0 dB WRONG, not by Anna -70 dB"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	together := verdict{"All at once", []hearing{{"Anna", "Boris", -20, -19.5}, {"Boris", "Boris", -20, -90}, {"Clara", "Boris", -20, -20.5}}}
-	if got, want := together.String(), "All at once: good. Boris hears Anna (+0.5 dB), Clara (-0.5 dB), not Boris (-70 dB)"; got != want {
+	if got, want := together.String(), "All at once: good. Boris hears Anna +0.5 dB, Clara -0.5 dB, not Boris -70 dB"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if (verdict{}).good() {

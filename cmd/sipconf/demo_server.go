@@ -95,7 +95,7 @@ func closeDemoServer(server *server, log *slog.Logger) {
 // sayAddresses says what a real phone may dial.  The demo itself can be reached from this machine
 // only: it has no business on a network on which nobody asked for it.
 func sayAddresses(screen *screen, addr netip.AddrPort) {
-	screen.say("A softphone on this machine may dial sip:%s@%s. Ctrl-C ends it all.", demoRoom, addr)
+	screen.say("Softphones on this machine may dial sip:%s@%s. Ctrl-C ends this.", demoRoom, addr)
 	screen.say(`For a desk phone run "sipconf serve" instead; it may dial sip:%s@%s.`, demoRoom, lanAddress())
 }
 
