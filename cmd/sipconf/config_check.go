@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
-
-	"github.com/sipconf/sipconf/rooms/plan"
 )
 
 // check looks at what a single value cannot show: keys that contradict each other, and lists that
@@ -187,45 +184,5 @@ func (r *configReader) checkRooms() {
 		rooms.MaxParticipants > rooms.MaxLegs {
 		r.warning(r.seen["rooms.max_participants"], "rooms.max_participants", "no room can have %d: rooms.max_legs is %d",
 			rooms.MaxParticipants, rooms.MaxLegs)
-	}
-}
-
-// checkNumbers has the number plan compiled, and leaves out what it finds in rules that could not
-// be read in the first place.
-func (r *configReader) checkNumbers() {
-	if !r.good(numbersPath) || r.checkEmpty(numbersPath, len(r.config.Numbers), "no number would lead to a room") {
-		return
-	}
-	_, err := plan.Compile(r.config.Numbers)
-	if err == nil {
-		return
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		r.fault(r.seen[numbersPath], numbersPath, "%v", err)
-		return
-	}
-	for _, err := range joined.Unwrap() {
-		var wrong *plan.Fault
-		if errors.As(err, &wrong) {
-			r.ruleFault(wrong)
-		}
-	}
-}
-
-// ruleFault records a fault that the number plan found, at the field in question if it was written.
-func (r *configReader) ruleFault(wrong *plan.Fault) {
-	at, rule := r.element(numbersPath, wrong.Rule)
-	if !r.good(rule) {
-		return
-	}
-	path := rule + "." + wrong.Field
-	if field, ok := r.seen[path]; ok {
-		at = field
-	}
-	if wrong.Value == "" {
-		r.fault(at, path, "%v", wrong.Err)
-	} else {
-		r.fault(at, path, "%q: %v", wrong.Value, wrong.Err)
 	}
 }

@@ -118,16 +118,6 @@ func keyNames(section string) []string {
 	return names
 }
 
-// ruleFields are the keys of one rule.
-var ruleFields = []struct {
-	name  string
-	value func(r *plan.Rule) *string
-}{
-	{"pattern", func(r *plan.Rule) *string { return &r.Pattern }},
-	{"room", func(r *plan.Rule) *string { return &r.Room }},
-	{"group", func(r *plan.Rule) *string { return &r.Group }},
-}
-
 // defaultConfig is the configuration of an empty file and an empty environment.
 func defaultConfig() *Config {
 	c := &Config{Numbers: plan.Default()}

@@ -10,8 +10,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
-
-	"github.com/sipconf/sipconf/rooms/plan"
 )
 
 // readFile reads config.yaml by its syntax tree rather than into a struct, because the tree knows
@@ -150,62 +148,6 @@ func (r *configReader) readScalar(at place, path string, node ast.Node, owner st
 	r.fault(at, path, "%s is expected here, not %s", name, kind(node))
 }
 
-// readNumbers reads the number plan.
-func (r *configReader) readNumbers(at place, node ast.Node) {
-	node, ok := r.plain(node, numbersPath)
-	if !ok || node.Type() == ast.NullType {
-		return
-	}
-	r.seen[numbersPath] = at
-	sequence, ok := node.(*ast.SequenceNode)
-	if !ok {
-		r.fault(at, numbersPath, `a list of rules is expected here, not %s: write - {pattern: "_XXXX", room: "${EXTEN}"}`, kind(node))
-		r.wrong[numbersPath] = true
-		return
-	}
-	r.config.Numbers = nil
-	for i, element := range sequence.Values {
-		r.readRule(at, fmt.Sprintf("%s[%d]", numbersPath, i), element)
-	}
-}
-
-// readRule reads one rule of the number plan.  at is where the plan begins, for a rule that has no
-// place of its own.
-func (r *configReader) readRule(at place, path string, node ast.Node) {
-	if p := r.place(node); p.line > 0 {
-		at = p
-	}
-	r.seen[path] = at
-	var rule plan.Rule
-	r.eachEntry(node, at, path, func(entry place, name string, value ast.Node) {
-		r.seen[path+"."+name] = entry
-		for _, field := range ruleFields {
-			if field.name == name {
-				r.readRuleField(entry, path, path+"."+name, value, field.value(&rule))
-				return
-			}
-		}
-		r.wrong[path] = true
-		r.unknownKey(entry, path, name, ruleFieldNames())
-	})
-	r.config.Numbers = append(r.config.Numbers, rule)
-}
-
-func (r *configReader) readRuleField(at place, rule, path string, node ast.Node, to *string) {
-	node, ok := r.plain(node, path)
-	if !ok {
-		r.wrong[rule] = true
-		return
-	}
-	text, ok := scalarText(node)
-	if !ok {
-		r.wrong[rule] = true
-		r.fault(at, path, "text is expected here, not %s", kind(node))
-		return
-	}
-	*to = text
-}
-
 // eachEntry calls f for every entry of the map that node is.  at is the place of the key that holds
 // the map, and path its path; they name it when it is no map.
 func (r *configReader) eachEntry(node ast.Node, at place, path string, f func(at place, name string, value ast.Node)) {
@@ -309,14 +251,6 @@ func topNames() []string {
 	var names []string
 	for _, s := range sections {
 		names = append(names, s.name)
-	}
-	return names
-}
-
-func ruleFieldNames() []string {
-	var names []string
-	for _, field := range ruleFields {
-		names = append(names, field.name)
 	}
 	return names
 }
