@@ -295,6 +295,17 @@ func TestDTMF(t *testing.T) {
 	}
 }
 
+func TestRequestOutsideOfCalls(t *testing.T) {
+	p := newPair(t, nil)
+	r, err := p.ann.Request(p.ctx, "OPTIONS", p.bob.URI())
+	if err != nil || r.Status != 200 || r.Header("Allow") == "" {
+		t.Errorf("OPTIONS: %v, %v", r, err)
+	}
+	if r, err := p.ann.Request(p.ctx, "SUBSCRIBE", p.bob.URI()); err != nil || r.Status != 405 {
+		t.Errorf("SUBSCRIBE: %v, %v", r, err)
+	}
+}
+
 func TestVanishLeavesThePeerAlone(t *testing.T) {
 	p := newPair(t, nil)
 	p.connect()

@@ -120,3 +120,10 @@ func (c Codec) decode(frame []int16, payload []byte) {
 		frame[i] = table[b]
 	}
 }
+
+// Encode returns pcm in this codec, one byte per sample.
+func (c Codec) Encode(pcm []int16) []byte {
+	payload := make([]byte, len(pcm))
+	c.encode(payload, pcm)
+	return payload
+}

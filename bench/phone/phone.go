@@ -2,9 +2,11 @@ package phone
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -111,6 +113,20 @@ func (p *Phone) URI() string {
 		return fmt.Sprintf("sip:%s@%s;transport=tcp", p.cfg.Number, p.Addr())
 	}
 	return fmt.Sprintf("sip:%s@%s", p.cfg.Number, p.Addr())
+}
+
+// Request sends a request outside of any call, OPTIONS for instance, and returns its final response, of whatever status.
+func (p *Phone) Request(ctx context.Context, method, uri string, headers ...Header) (*Message, error) {
+	d := dialog{callID: strings.ToLower(rand.Text()), local: p.nameAddr() + ";tag=" + newTag(), remote: "<" + uri + ">", target: uri}
+	by, err := p.next(ctx, &d)
+	if err != nil {
+		return nil, err
+	}
+	m := p.inDialog(&d, method)
+	for _, h := range headers {
+		m.set(h.Name, h.Value)
+	}
+	return p.transact(ctx, by, m)
 }
 
 // Calls returns the calls that are up.

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+// listening is all that was heard of all tones: per leg and window the level of each leg's tone. The verdict takes
+// the median over the windows, because one concealed packet smears a loud tone over its neighbours for a window;
+// a tone that leaks from another room is there in all of them. The disturbed windows are counted beside it.
+type listening struct {
+	plan   *plan
+	levels [][][]float32 // leg, window, tone
+}
+
+// tolerances of the verdict, in dB.
+const (
+	sameLevel = 1.5 // another one's tone is heard as he sent it, give or take
+	farBelow  = 40  // one's own tone, and those of other rooms, are at least so much lower
+)
+
+// listen takes windows of all legs until the context ends: each leg once per round, evenly spread, so that
+// the check does not take the processor from the server in one piece.
+func (l *listening) listen(ctx context.Context, legs []*leg) {
+	l.levels = make([][][]float32, len(legs))
+	round := max(2*time.Second, l.plan.length())
+	step := time.NewTicker(max(time.Millisecond, round/time.Duration(len(legs))))
+	defer step.Stop()
+	for {
+		for i, leg := range legs {
+			select {
+			case <-ctx.Done():
+				return
+			case <-step.C:
+			}
+			if pcm := leg.call.Last(l.plan.length()); len(pcm) == l.plan.window {
+				l.levels[i] = append(l.levels[i], l.spectrum(pcm))
+			}
+		}
+	}
+}
+
+func (l *listening) spectrum(pcm []int16) []float32 {
+	s := phone.NewSpectrum(pcm)
+	levels := make([]float32, len(l.plan.legs))
+	for i, seat := range l.plan.legs {
+		levels[i] = float32(s.Level(seat.hz))
+	}
+	return levels
+}
+
+// verdict is who heard whom.
+type verdict struct {
+	Windows, Disturbed int     // windows looked at; those with something out of bounds
+	Unheard            int     // legs that were never looked at: no sound came
+	Missing            int     // pairs of a leg and a room-mate's tone that is not at its level
+	Own                int     // legs that hear themselves
+	Foreign            int     // pairs of a leg and a tone of another room, or of a leg that does not speak
+	WorstDeviation     float64 // dB, of a room-mate's tone
+	LoudestOwn         float64 // dBFS
+	LoudestForeign     float64 // dBFS
+}
+
+func (v verdict) wrong() int { return v.Unheard + v.Missing + v.Own + v.Foreign }
+
+func (l *listening) verdict() verdict {
+	v := verdict{LoudestOwn: phone.Floor, LoudestForeign: phone.Floor}
+	for i, windows := range l.levels {
+		if len(windows) == 0 {
+			v.Unheard++
+			continue
+		}
+		v.Windows += len(windows)
+		for _, w := range windows {
+			if one := l.judge(i, w); one.wrong() > 0 {
+				v.Disturbed++
+			}
+		}
+		v.add(l.judge(i, medians(windows)))
+	}
+	return v
+}
+
+// judge looks at one leg's levels of all tones.
+func (l *listening) judge(i int, levels []float32) verdict {
+	v := verdict{LoudestOwn: phone.Floor, LoudestForeign: phone.Floor}
+	own := l.plan.legs[i]
+	limit := l.plan.level - farBelow
+	for j, seat := range l.plan.legs {
+		level := float64(levels[j])
+		switch {
+		case i == j:
+			v.LoudestOwn = level
+			if level > limit {
+				v.Own++
+			}
+		case seat.room == own.room && seat.talks:
+			deviation := math.Abs(level - l.plan.level)
+			v.WorstDeviation = max(v.WorstDeviation, deviation)
+			if deviation > sameLevel {
+				v.Missing++
+			}
+		default:
+			v.LoudestForeign = max(v.LoudestForeign, level)
+			if level > limit {
+				v.Foreign++
+			}
+		}
+	}
+	return v
+}
+
+func (v *verdict) add(o verdict) {
+	v.Missing += o.Missing
+	v.Own += o.Own
+	v.Foreign += o.Foreign
+	v.WorstDeviation = max(v.WorstDeviation, o.WorstDeviation)
+	v.LoudestOwn = max(v.LoudestOwn, o.LoudestOwn)
+	v.LoudestForeign = max(v.LoudestForeign, o.LoudestForeign)
+}
+
+// medians over the windows, tone by tone.
+func medians(windows [][]float32) []float32 {
+	result, column := make([]float32, len(windows[0])), make([]float32, len(windows))
+	for tone := range result {
+		for w := range windows {
+			column[w] = windows[w][tone]
+		}
+		slices.Sort(column)
+		result[tone] = column[len(column)/2]
+	}
+	return result
+}

@@ -1,0 +1,98 @@
+// Command bench is the load generator of sipconf: many phones call in, each with a tone of its own, and every phone
+// says what it heard. It starts a server on a loopback address (-server-binary), or calls one that runs (-server, with
+// -pid if its CPU and memory are to be measured), and exits with status 1 when a limit is broken.
+//
+//	go run ./bench -legs 200 -rooms 20
+//
+// A run has five phases: call in at a bounded rate; settle; speak, each leg its tone, for -time; one after the other
+// a short beep per room, to measure from mouth to ear; hang up. All is bounded in count and time, and the
+// server that it started is ended by its process id.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options is what the command line says.
+type options struct {
+	legs, rooms, talkers int
+	rate                 float64
+	time                 time.Duration
+	bursts               int
+	firstRoom            int
+	prefix               string
+	binary, server       string
+	pid                  int
+	phones               string
+	keep, json           bool
+	limits               limits
+}
+
+func parseOptions(args []string) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.legs, "legs", 200, "callers in all")
+	f.IntVar(&o.rooms, "rooms", 20, "rooms they are spread over")
+	f.IntVar(&o.talkers, "talkers", 10, "callers in each room that speak at once; the others only listen")
+	f.Float64Var(&o.rate, "rate", 50, "calls begun per second")
+	f.DurationVar(&o.time, "time", 30*time.Second, "how long all speak")
+	f.IntVar(&o.bursts, "bursts", 10, "beeps per room for the time from mouth to ear")
+	f.IntVar(&o.firstRoom, "first-room", 5000, "number of the first room, four digits")
+	f.StringVar(&o.prefix, "prefix", "", "what is dialled before the room's number, *1 for instance")
+	f.StringVar(&o.binary, "server-binary", "", "start this sipconf; default: build ./cmd/sipconf of this module")
+	f.StringVar(&o.server, "server", "", "call this address (host:port) instead of starting a server")
+	f.IntVar(&o.pid, "pid", 0, "process id of -server, for its CPU and memory")
+	f.StringVar(&o.phones, "phones", "127.0.0.1", "address of the phones")
+	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
+	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	o.limits.flags(f)
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.legs < 1 || o.legs > 1500 || o.rooms < 1 || o.rooms > o.legs:
+		return nil, fmt.Errorf("%d legs in %d rooms: 1 to 1500 legs, and no empty room", o.legs, o.rooms)
+	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:
+		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
+	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:
+		return nil, fmt.Errorf("time %s is 5s to 1h, rate %.0f up to 1000, bursts %d up to 1000", o.time, o.rate, o.bursts)
+	}
+	return o, nil
+}
+
+func main() {
+	o, err := parseOptions(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	report, err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if o.json {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(report)
+	} else {
+		report.print(os.Stdout)
+	}
+	if len(report.Broken) > 0 {
+		os.Exit(1)
+	}
+}
+
+// say prints progress; the report alone goes to the standard output.
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+// limits are what a run must keep; a negative one is not looked at.
+type limits struct {
+	wrong   int           // wrong tones
+	lost    int           // packets, both ways
+	gap     time.Duration // p99 between packets
+	cpu     float64       // us per leg and tick
+	ear     time.Duration // p99 from mouth to ear
+	perLeg  int           // resident bytes per leg
+	leaking int           // files open after the hang-up beyond those before
+}
+
+func (l *limits) flags(f *flag.FlagSet) {
+	f.IntVar(&l.wrong, "limit-wrong", 0, "wrong, missing or own tones")
+	f.IntVar(&l.lost, "limit-lost", 0, "packets lost in both directions")
+	f.DurationVar(&l.gap, "limit-gap", 30*time.Millisecond, "p99 of the time between packets")
+	f.Float64Var(&l.cpu, "limit-cpu", 15, "microseconds of server CPU per leg and 20 ms tick")
+	f.DurationVar(&l.ear, "limit-ear", -1, "p99 of the time from mouth to ear")
+	f.IntVar(&l.perLeg, "limit-rss", -1, "bytes of server memory per leg")
+	f.IntVar(&l.leaking, "limit-files", -1, "files left open by the server after all have hung up")
+}
+
+// report is the outcome of a run. Times are milliseconds.
+type report struct {
+	Legs, Rooms, Talkers int
+	Seconds              float64
+	Level                float64 // of each talker, dBFS
+
+	SetupP50, SetupMax float64
+	Dropped            []string
+
+	Tones verdict
+
+	PacketsHeard, LostDown, Duplicates, Late, TSJumps uint64
+	PacketsSent                                       uint64
+	LostUp                                            int64 // as the server's RTCP reports it
+	Reporting                                         int   // legs about which it has reported
+	GapP50, GapP99, GapMax                            float64
+
+	EarP50, EarP99, EarMax float64
+	Beeps                  uint64
+	BeepsMissed            int
+
+	Measured                     bool // the server's process is known
+	CPUPercent, CPUPerLegTick    float64
+	RSSEmpty, RSSFull, RSSLeft   int64
+	RSSPerLeg                    int64
+	FilesEmpty, FilesFull, Files int
+	ThreadsFull                  int
+	Shutdown                     float64
+	UncleanStop                  bool
+	GeneratorCPU, GeneratorLate  float64
+	GeneratorSkipped             uint64
+	Broken                       []string // limits that were broken
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// packets sums up what all legs counted.
+func (r *report) packets(legs []*leg) {
+	var gaps phone.Histogram
+	var setups []time.Duration
+	for _, leg := range legs {
+		h := leg.call.Heard()
+		r.PacketsHeard += h.Packets
+		r.LostDown += h.Lost
+		r.Duplicates += h.Duplicates
+		r.Late += h.Late
+		r.TSJumps += h.TSJumps
+		gaps.Merge(&h.Gaps)
+		r.PacketsSent += leg.call.Sent()
+		if h.RTCP.Reported {
+			r.Reporting++
+			r.LostUp += int64(h.RTCP.Lost)
+		}
+		setups = append(setups, leg.setup)
+	}
+	r.GapP50, r.GapP99, r.GapMax = milliseconds(gaps.Quantile(0.5)), milliseconds(gaps.Quantile(0.99)), milliseconds(gaps.Max)
+	slices.Sort(setups)
+	r.SetupP50, r.SetupMax = milliseconds(setups[len(setups)/2]), milliseconds(setups[len(setups)-1])
+}
+
+func (r *report) cpu(used, span time.Duration) {
+	r.Measured = true
+	r.CPUPercent = 100 * used.Seconds() / span.Seconds()
+	ticks := span.Seconds() * 50
+	r.CPUPerLegTick = float64(used.Microseconds()) / ticks / float64(r.Legs)
+}
+
+func (r *report) memory(empty, full, left usage) {
+	r.RSSEmpty, r.RSSFull, r.RSSLeft = empty.RSS, full.RSS, left.RSS
+	r.RSSPerLeg = (full.RSS - empty.RSS) / int64(r.Legs)
+	r.FilesEmpty, r.FilesFull, r.Files = empty.Files, full.Files, left.Files
+	r.ThreadsFull = full.Threads
+}
+
+func (r *report) beeps(times *phone.Histogram, missed int) {
+	r.Beeps, r.BeepsMissed = times.Count, missed
+	r.EarP50, r.EarP99, r.EarMax = milliseconds(times.Quantile(0.5)), milliseconds(times.Quantile(0.99)), milliseconds(times.Max)
+}
+
+// judge compares the report with the limits.
+func (r *report) judge(l limits) {
+	broken := func(cond bool, format string, args ...any) {
+		if cond {
+			r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
+		}
+	}
+	lost := int64(r.LostDown) + max(0, r.LostUp)
+	broken(l.wrong >= 0 && r.Tones.wrong() > l.wrong, "%d wrong tones, limit %d", r.Tones.wrong(), l.wrong)
+	broken(l.lost >= 0 && lost > int64(l.lost), "%d packets lost, limit %d", lost, l.lost)
+	broken(l.gap >= 0 && r.GapP99 > milliseconds(l.gap), "p99 of the gaps %.1f ms, limit %s", r.GapP99, l.gap)
+	broken(l.cpu >= 0 && r.Measured && r.CPUPerLegTick > l.cpu, "CPU %.1f us per leg and tick, limit %.1f", r.CPUPerLegTick, l.cpu)
+	broken(l.ear >= 0 && r.EarP99 > milliseconds(l.ear), "p99 from mouth to ear %.1f ms, limit %s", r.EarP99, l.ear)
+	broken(l.perLeg >= 0 && r.Measured && r.RSSPerLeg > int64(l.perLeg), "%d bytes per leg, limit %d", r.RSSPerLeg, l.perLeg)
+	broken(l.leaking >= 0 && r.Measured && r.Files-r.FilesEmpty > l.leaking, "%d files left open, limit %d", r.Files-r.FilesEmpty, l.leaking)
+	broken(len(r.Dropped) > 0, "%d calls dropped by the server", len(r.Dropped))
+	broken(r.BeepsMissed > 0, "%d beeps not heard exactly once", r.BeepsMissed)
+	broken(r.UncleanStop, "the server did not end cleanly on SIGTERM")
+}
+
+// print writes the report as a table.
+func (r *report) print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	v := r.Tones
+	row("load", "%d legs, %d rooms, %d talkers each at %.0f dBFS, %.0f s", r.Legs, r.Rooms, min(r.Talkers, (r.Legs+r.Rooms-1)/r.Rooms), r.Level, r.Seconds)
+	row("call set-up", "p50 %.1f ms, max %.1f ms", r.SetupP50, r.SetupMax)
+	row("wrong tones", "%d (missing %d, own %d, of other rooms %d, deaf legs %d)", v.wrong(), v.Missing, v.Own, v.Foreign, v.Unheard)
+	row("tone levels", "worst deviation %.2f dB, loudest own %.1f dBFS, loudest foreign %.1f dBFS", v.WorstDeviation, v.LoudestOwn, v.LoudestForeign)
+	row("windows", "%d of the sound looked at, %d disturbed", v.Windows, v.Disturbed)
+	row("packets to the phones", "%d, lost %d, duplicates %d, late by 20 ms %d, timestamp jumps %d", r.PacketsHeard, r.LostDown, r.Duplicates, r.Late, r.TSJumps)
+	row("packets to the server", "%d, lost %d (RTCP reports of %d legs)", r.PacketsSent, r.LostUp, r.Reporting)
+	row("gap between packets", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", r.GapP50, r.GapP99, r.GapMax)
+	row("mouth to ear", "p50 %.1f ms, p99 %.1f ms, max %.1f ms (%d beeps heard, %d missed); 20 ms of it is the packet", r.EarP50, r.EarP99, r.EarMax, r.Beeps, r.BeepsMissed)
+	if r.Measured {
+		row("server CPU", "%.1f %% of a core, %.2f us per leg and tick", r.CPUPercent, r.CPUPerLegTick)
+		row("server memory", "%d KiB empty, %d KiB full (%.1f KiB per leg), %d KiB afterwards", r.RSSEmpty>>10, r.RSSFull>>10, float64(r.RSSPerLeg)/1024, r.RSSLeft>>10)
+		row("server files", "%d empty, %d full, %d afterwards; %d threads", r.FilesEmpty, r.FilesFull, r.Files, r.ThreadsFull)
+		row("server stop", "%.0f ms", r.Shutdown)
+	}
+	row("generator", "%.1f %% of a core, latest beat %.1f ms, %d beats skipped", r.GeneratorCPU, r.GeneratorLate, r.GeneratorSkipped)
+	for _, d := range r.Dropped {
+		row("DROPPED", "%s", d)
+	}
+	for _, b := range r.Broken {
+		row("BROKEN", "%s", b)
+	}
+	if len(r.Broken) == 0 {
+		row("limits", "all kept")
+	}
+	_ = t.Flush()
+}

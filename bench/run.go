@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+// settling is how long after the last join the measurement begins: the join tones are over then.
+const settling = 2 * time.Second
+
+// run is a whole run.
+func run(ctx context.Context, o *options) (*report, error) {
+	plan, err := newPlan(o.legs, o.rooms, o.talkers)
+	if err != nil {
+		return nil, err
+	}
+	local, err := phonesAddr(o.phones)
+	if err != nil {
+		return nil, err
+	}
+	s, err := startServer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{o: o, plan: plan, pump: phone.NewPump(), server: s}
+	r := &report{Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Seconds: o.time.Seconds(), Level: plan.level}
+	err = l.measure(ctx, local, r)
+	l.close()
+	took, clean := s.stop()
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, s.tail)
+	}
+	r.Shutdown, r.UncleanStop = milliseconds(took), !clean
+	r.judge(o.limits)
+	return r, nil
+}
+
+// measure goes through the phases.
+func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (err error) {
+	defer func() {
+		if err != nil {
+			l.server.tail = l.server.logTail() // before stop removes it
+		}
+	}()
+	if err := l.openPhones(local); err != nil {
+		return err
+	}
+	if err := l.server.awaitReady(ctx, l.legs[0].phone); err != nil {
+		return err
+	}
+	empty, known := use(l.server.pid)
+	say("%d legs call in at %.0f per second, %d rooms, server %s", l.o.legs, l.o.rate, l.o.rooms, l.server.addr)
+	if err := l.callIn(ctx); err != nil {
+		return fmt.Errorf("calling in: %w", err)
+	}
+	l.speak()
+	if err := pause(ctx, settling+l.plan.length()); err != nil {
+		return err
+	}
+	if err := l.hearAll(ctx, r); err != nil {
+		return err
+	}
+	full, _ := use(l.server.pid)
+	say("%d beeps in each room", l.o.bursts)
+	l.fallSilent()
+	times, missed, err := l.mouthToEar(ctx)
+	if err != nil {
+		return err
+	}
+	r.beeps(times, missed)
+	say("hanging up")
+	dropped, err := l.hangUp(ctx)
+	if err != nil {
+		return fmt.Errorf("hanging up: %w", err)
+	}
+	r.Dropped = dropped
+	if err := pause(ctx, settling); err != nil {
+		return err
+	}
+	if left, _ := use(l.server.pid); known {
+		r.memory(empty, full, left)
+	}
+	return nil
+}
+
+// hearAll is the long phase: all speak, and everything is counted.
+func (l *load) hearAll(ctx context.Context, r *report) error {
+	say("all speak for %s", l.o.time)
+	for _, leg := range l.legs {
+		leg.call.ResetHeard()
+	}
+	before, known := use(l.server.pid)
+	ownBefore, _ := use(os.Getpid())
+	begin := time.Now()
+	speaking, cancel := context.WithTimeout(ctx, l.o.time)
+	defer cancel()
+	heard := &listening{plan: l.plan}
+	heard.listen(speaking, l.legs)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	after, _ := use(l.server.pid)
+	ownAfter, _ := use(os.Getpid())
+	span := time.Since(begin)
+	if known {
+		r.cpu(after.CPU-before.CPU, span)
+	}
+	r.GeneratorCPU = 100 * (ownAfter.CPU - ownBefore.CPU).Seconds() / span.Seconds()
+	r.packets(l.legs)
+	r.Tones = heard.verdict()
+	pump := l.pump.Stats()
+	r.GeneratorLate, r.GeneratorSkipped = milliseconds(pump.LateMax), pump.Skipped
+	return nil
+}
