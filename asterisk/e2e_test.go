@@ -37,10 +37,20 @@ func TestE2ERoomBehindAsterisk(t *testing.T) {
 					t.Errorf("%s sends RTP to %s: direct media is %v", c.name, c.RemoteRTP(), atSipconf)
 				}
 			}
+			s.await(t, "three joined", func() bool { return len(s.events("joined")) == 3 })
 			for i, e := range s.events("joined") {
 				if e.Room != "5234" || e.Name != phones[i].Name || e.Number != phones[i].Number {
 					t.Errorf("joined: %+v, want %+v in room 5234", e, phones[i])
 				}
+			}
+			for _, c := range []*caller{anna, boris, clara} {
+				if err := c.Hangup(within(t)); err != nil {
+					t.Errorf("%s hangs up: %v", c.name, err)
+				}
+			}
+			s.await(t, "the room is gone", func() bool { return len(s.events("room gone")) == 1 })
+			if n := len(s.events("left")); n != 3 {
+				t.Errorf("%d left, want 3", n)
 			}
 		})
 	}
@@ -53,12 +63,29 @@ func TestE2EMixedRoom(t *testing.T) {
 	s := serve(t, "127.0.2.31", 42000)
 	one := rig.Start(t, rig.Options{Addr: "127.0.2.21", Ports: ports(42200), Sipconf: s.addr, Phones: phones})
 	two := rig.Start(t, rig.Options{Addr: "127.0.2.22", Ports: ports(42300), Sipconf: s.addr, Phones: phones, DirectMedia: true})
-	converse(t,
+	room := []*caller{
 		calls(t, "Anna", "101", "127.0.2.41", one.URI("*15234"), 440, phone.PCMA),
 		calls(t, "Boris", "102", "127.0.2.41", two.URI("*15234"), 620, phone.PCMU),
 		calls(t, "Dora", "5001", "127.0.2.42", "sip:5234@"+s.addr, 930, phone.PCMA),
 		calls(t, "Emil", "5002", "127.0.2.43", "sip:*15234@"+s.addr, 1270, phone.PCMU),
-	)
+	}
+	converse(t, room...)
+	for _, c := range room {
+		if heard := c.Heard(); heard.Lost != 0 || heard.Duplicates != 0 {
+			t.Errorf("%s: %d packets lost, %d twice, of %d", c.name, heard.Lost, heard.Duplicates, heard.Packets)
+		}
+	}
+	s.stop()
+	for _, c := range room {
+		select {
+		case <-c.Done():
+			if !c.Ending().ByPeer {
+				t.Errorf("%s: %v instead of a BYE", c.name, c.Ending().Err)
+			}
+		case <-within(t).Done():
+			t.Errorf("%s is still in the call after sipconf has ended", c.name)
+		}
+	}
 }
 
 // TestE2EHoldBehindAsterisk: a phone behind Asterisk holds the conference. It leaves the room at
@@ -117,24 +144,31 @@ func TestE2EMusicWithoutPassthrough(t *testing.T) {
 }
 
 // TestE2EKeysBehindAsterisk: keys pressed at a phone behind Asterisk arrive once each and in order,
-// and nobody hears them.
+// and nobody hears or gets them. Asterisk relays the phone's own RFC 4733 packets, or lets them
+// pass by (direct media), or makes its own out of the phone's INFOs.
 func TestE2EKeysBehindAsterisk(t *testing.T) {
-	for i, direct := range []bool{false, true} {
-		t.Run(fmt.Sprintf("direct_media=%v", direct), func(t *testing.T) {
+	for i, way := range []struct {
+		name   string
+		direct bool
+		append []string
+	}{
+		{name: "relayed"},
+		{name: "direct media", direct: true},
+		{name: "made by Asterisk", append: []string{"[101](+type=endpoint)", "dtmf_mode=info"}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, fmt.Sprintf("127.0.5.%d", 31+i), 47000+1000*i)
 			pbx := rig.Start(t, rig.Options{
 				Addr: fmt.Sprintf("127.0.5.%d", 21+i), Ports: ports(47200 + 1000*i),
-				Sipconf: s.addr, Phones: phones, DirectMedia: direct,
+				Sipconf: s.addr, Phones: phones, DirectMedia: way.direct, Append: way.append,
 			})
 			local := fmt.Sprintf("127.0.5.%d", 41+i)
 			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 440)
 			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 620)
 			converse(t, anna, boris)
 			const keys = "1234#5566*7890"
-			if err := anna.SendDTMF(within(t), keys); err != nil {
-				t.Fatal(err)
-			}
+			press(t, anna, keys, way.append != nil)
 			pressed := func() string {
 				var all strings.Builder
 				for _, e := range s.events("digit pressed") {
@@ -151,6 +185,21 @@ func TestE2EKeysBehindAsterisk(t *testing.T) {
 				t.Errorf("Boris got the keys %q", got)
 			}
 		})
+	}
+}
+
+func press(t *testing.T, c *caller, keys string, byInfo bool) {
+	t.Helper()
+	if !byInfo {
+		if err := c.SendDTMF(within(t), keys); err != nil {
+			t.Fatalf("%s presses %s: %v", c.name, keys, err)
+		}
+		return
+	}
+	for _, key := range []byte(keys) {
+		if err := c.SendInfo(within(t), key, true); err != nil {
+			t.Fatalf("%s presses %c: %v", c.name, key, err)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 // server is a `sipconf serve` of its own process, with its log.
 type server struct {
 	addr string // where it listens, such as "127.0.0.31:5060"
+	stop func() // ends it by SIGTERM and waits; idempotent
 
 	mu    sync.Mutex
 	lines []string      // the log so far
@@ -81,15 +82,18 @@ func serve(t *testing.T, addr string, firstPort int) *server {
 		defer close(read)
 		s.follow(out)
 	}()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("sipconf did not end well after SIGTERM: %v", err)
 		}
-		kill.Stop()
 		<-read
 		out.Close()
+	})
+	t.Cleanup(func() {
+		s.stop()
 		if t.Failed() {
 			t.Logf("the log of sipconf %s:\n%s", s.addr, strings.Join(s.log(), "\n"))
 		}
