@@ -1,11 +1,12 @@
 # sipconf: what there is to make. `make demo` and `make test` do all their set-up.
 
 GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: build demo test bench lint fuzz tools clean
 
 build: ## the program, as bin/sipconf
-	$(GO) build -o bin/sipconf ./cmd/sipconf
+	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/sipconf ./cmd/sipconf
 
 demo: build ## three callers in a room, and a check of what each of them hears
 	./bin/sipconf demo

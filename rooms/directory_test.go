@@ -228,6 +228,25 @@ func TestJoinAndLeave(t *testing.T) {
 	}
 }
 
+func TestSomebodyElseOnTheSameCall(t *testing.T) {
+	h := newHouse(t, Config{})
+	c := h.calls("a")
+	p := h.seat("1").Join(c)
+	p.Rename("Boris", "102")
+	p.Rename("Boris", "102") // nothing new
+	shots := h.Snapshot()
+	if len(shots) != 1 || len(shots[0].Participants) != 1 || shots[0].Participants[0].Name != "Boris" || shots[0].Participants[0].Number != "102" {
+		t.Errorf("roster %+v", shots)
+	}
+	p.Leave("")
+	p.Rename("Clara", "103") // too late
+	waitFor(t, "he has left", func() bool { return h.told(Left) == 1 })
+	if n := h.told(Renamed); n != 1 {
+		t.Errorf("renamed %d times", n)
+	}
+	c.leg.Close()
+}
+
 func TestSeatIsTakenOnce(t *testing.T) {
 	h := newHouse(t, Config{})
 	s := h.seat("1")

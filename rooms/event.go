@@ -16,11 +16,13 @@ const (
 	Pressed                     // he has pressed a key; Digit is set
 	Talking                     // he has begun to talk
 	Quiet                       // he has stopped, was muted, held, or has left
+	Renamed                     // somebody else is on the call now; Name and Number are his
 )
 
 var kindNames = [...]string{
 	RoomCreated: "room created", RoomGone: "room gone", Joined: "joined", Left: "left",
 	Pressed: "digit pressed", Talking: "talking", Quiet: "quiet",
+	Renamed: "renamed",
 }
 
 // String is the message under which the event is logged.
@@ -59,7 +61,7 @@ func (e Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("call", e.Call))
 	}
 	switch e.Kind {
-	case Joined:
+	case Joined, Renamed:
 		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number))
 	case Left:
 		attrs = append(attrs, slog.String("reason", e.Reason), slog.Duration("duration", e.Duration))

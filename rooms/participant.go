@@ -9,12 +9,14 @@ import (
 // Participant is a call's presence in a room. The zero value has left. Its methods may be called
 // from any goroutine; its fields below the line are touched on the room's loop only.
 type Participant struct {
-	id, name, number string
-	since            time.Time
-	leg              *media.Leg
-	seat             *Seat // nil: he was never in
+	id    string
+	since time.Time
+	leg   *media.Leg
+	seat  *Seat // nil: he was never in
 
 	// On the loop only.
+	name   string
+	number string
 	phase  phase
 	flags  flags
 	voice  voice
@@ -52,6 +54,22 @@ func (p *Participant) Deafen() { p.set(func(f *flags) { f.deaf = true }) }
 
 // Undeafen undoes Deafen.
 func (p *Participant) Undeafen() { p.set(func(f *flags) { f.deaf = false }) }
+
+// Rename tells the roster who is there now: behind a PBX a transfer puts somebody else on the
+// same call.
+func (p *Participant) Rename(name, number string) {
+	if p.seat == nil {
+		return
+	}
+	r := p.seat.room
+	r.loop.Do(func() {
+		if p.phase != inside || (p.name == name && p.number == number) {
+			return
+		}
+		p.name, p.number = name, number
+		r.events.put(p.event(Renamed))
+	})
+}
 
 // set changes the flags on the loop.
 func (p *Participant) set(change func(*flags)) {

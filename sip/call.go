@@ -51,6 +51,7 @@ type Call struct {
 	returned  chan struct{} // the handler has returned and the leg is closed
 	gone      chan struct{} // run has ended: the mailbox is not read any more
 
+	renamed  chan struct{} // holds one while identity has changed
 	identity atomic.Pointer[Identity]
 	leg      atomic.Pointer[media.Leg]
 	ending   atomic.Pointer[Ending]
@@ -107,6 +108,7 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		over:       make(chan struct{}),
 		returned:   make(chan struct{}),
 		gone:       make(chan struct{}),
+		renamed:    make(chan struct{}, 1),
 		state:      state{Dialog: dialog, Timer: timer, PeerUpdates: listed(req, "UPDATE", "allow")},
 	}
 	c.settle = sync.OnceFunc(func() { u.settle(c); close(c.settled) })
@@ -173,6 +175,10 @@ func (c *Call) Caller() (name, number string) {
 	id := c.identity.Load()
 	return id.Name, id.Number
 }
+
+// Renamed receives when Caller may have changed: somebody behind a PBX has
+// been put on this call.
+func (c *Call) Renamed() <-chan struct{} { return c.renamed }
 
 // Leg is the media end; nil before Answer.
 func (c *Call) Leg() *media.Leg { return c.leg.Load() }

@@ -267,5 +267,9 @@ func (c *Call) refreshed(req *sipgo.Request) {
 	if asserts(req) {
 		identity := identityOf(req)
 		c.identity.Store(&identity)
+		select {
+		case c.renamed <- struct{}{}:
+		default: // the handler has not looked yet and will see this too
+		}
 	}
 }

@@ -38,7 +38,8 @@ func (u *UA) serve(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) {
 // route finds out whom a request is for. An error is what the peer gets.
 func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	if !prefixes(u.config.Trusted).contains(req.Source()) {
-		// UDP has been sorted out by the gate; this is for TCP.
+		// Gate and doorman have sorted these out; this is for requests that
+		// come on a connection which we have made.
 		u.Counters.Untrusted.Add(1)
 		return refuse(sipgo.StatusForbidden, "Forbidden")
 	}
@@ -141,6 +142,7 @@ func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx) error {
 		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
 		return nil
 	case <-timer.C:
+	case <-u.closed:
 	}
 	u.mu.Lock()
 	delete(u.overtook, key)

@@ -26,7 +26,7 @@ func inRealWorld(t *testing.T, story func(w *world, addrs map[string]string)) {
 	w := &world{t: t, calls: make(chan *Call, 64)}
 	config := Config{
 		Media:   noMedia{},
-		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		Codecs:  []*codec.Codec{codec.PCMA, codec.PCMU},
 	}
 	addrs := map[string]string{}
@@ -79,14 +79,19 @@ func (w *world) realPhone(network, to string) *phone {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(func() { conn.Close() })
+	return w.phoneOn(conn)
+}
+
+func (w *world) phoneOn(conn net.Conn) *phone {
 	phones++
 	p := &phone{w: w, conn: conn, addr: conn.LocalAddr().String(), inbox: make(chan string, 64),
-		callID: fmt.Sprintf("real-%d", phones), fromTag: fmt.Sprintf("from%d", phones), target: "sip:5234@" + to, to: "<sip:5234@sipconf>"}
+		callID: fmt.Sprintf("real-%d", phones), fromTag: fmt.Sprintf("from%d", phones),
+		target: "sip:5234@" + conn.RemoteAddr().String(), to: "<sip:5234@sipconf>"}
 	p.contact = "sip:alice@" + p.addr
-	if network[:3] == "tcp" {
+	if p.transport() == "TCP" {
 		p.contact += ";transport=tcp"
 	}
-	w.t.Cleanup(func() { conn.Close() })
 	go p.read()
 	return p
 }
@@ -201,6 +206,26 @@ func TestE2ECrossedCancels(t *testing.T) {
 		}
 		if n := w.ua.Calls(); n != 0 {
 			t.Errorf("%d ghost calls", n)
+		}
+	})
+}
+
+func TestE2EStrangersAreForbidden(t *testing.T) {
+	inRealWorld(t, func(w *world, addrs map[string]string) {
+		for _, network := range []string{"udp4", "tcp4"} {
+			var local net.Addr = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}
+			if network == "tcp4" {
+				local = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}
+			}
+			conn, err := (&net.Dialer{LocalAddr: local}).Dial(network, addrs[network])
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.phoneOn(conn).refused(403, pcmaSDP)
+			conn.Close()
+		}
+		if n := w.ua.Counters.Untrusted.Load(); n < 2 {
+			t.Errorf("%d strangers counted", n)
 		}
 	})
 }

@@ -48,16 +48,19 @@ var library = sync.OnceFunc(func() {
 func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	library()
 	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret}
-	occasionally := &rate.Sometimes{First: 3, Interval: 10 * time.Second}
+	guard := &gate{
+		PacketConn: listener.Packet, trusted: u.config.Trusted, log: u.log, counters: &u.Counters,
+		strange: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
+	}
 	var address net.Addr
 	if listener.Packet != nil {
 		e.network = "UDP"
 		address = listener.Packet.LocalAddr()
-		e.listener.Packet = &gate{PacketConn: listener.Packet, trusted: u.config.Trusted, strange: occasionally, log: u.log, counters: &u.Counters}
+		e.listener.Packet = guard
 	} else {
 		e.network = "TCP"
 		address = listener.Stream.Addr()
-		e.listener.Stream = &doorman{Listener: listener.Stream, strange: occasionally, log: u.log}
+		e.listener.Stream = &doorman{Listener: listener.Stream, gate: guard, turning: make(chan struct{}, mostStrangers)}
 	}
 	local, err := netip.ParseAddrPort(address.String())
 	if err != nil {

@@ -66,10 +66,7 @@ func (g *gate) admits(data []byte, source net.Addr) bool {
 	_, err := sipgo.ParseMessage(data)
 	switch {
 	case !trusted:
-		g.counters.Untrusted.Add(1)
-		g.strange.Do(func() {
-			g.log.Warn("request from an untrusted address refused: add its network to sip.trusted if it is yours", "from", source.String())
-		})
+		g.suspect(source)
 		g.answer(data, source, "403 Forbidden")
 		return false
 	case err != nil:
@@ -79,6 +76,14 @@ func (g *gate) admits(data []byte, source net.Addr) bool {
 		return false
 	}
 	return true
+}
+
+// suspect counts and, now and then, logs a source that is not trusted.
+func (g *gate) suspect(source net.Addr) {
+	g.counters.Untrusted.Add(1)
+	g.strange.Do(func() {
+		g.log.Warn("request from an untrusted address refused: add its network to sip.trusted if it is yours", "from", source.String())
+	})
 }
 
 // answer writes a response without state, from the lines of the request as
@@ -130,21 +135,54 @@ func statelessResponse(request []byte, status string) []byte {
 	return append(out, "Content-Length: 0\r\n\r\n"...)
 }
 
-// doorman is a Listener that survives what a busy machine does to Accept: out
-// of descriptors, an aborted connection. sipgo would end the listener.
+// doorman is a Listener that stands between our TCP socket and sipgo. It gives
+// sipgo the connections of trusted peers only, and survives what a busy
+// machine does to Accept (out of descriptors, an aborted connection), which
+// would end sipgo's listener.
 type doorman struct {
 	net.Listener
-	strange *rate.Sometimes
-	log     *slog.Logger
+	gate    *gate         // knows whom to trust; it has no socket here
+	turning chan struct{} // holds one for each stranger who is being turned away
 }
+
+// mostStrangers is how many untrusted connections are answered at once; more
+// are closed without a word.
+const mostStrangers = 16
 
 func (d *doorman) Accept() (net.Conn, error) {
 	for {
 		conn, err := d.Listener.Accept()
-		if err == nil || errors.Is(err, net.ErrClosed) {
-			return conn, err
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil, err
+		case err != nil:
+			d.gate.strange.Do(func() { d.gate.log.Warn("accepting SIP connection", "err", err) })
+			time.Sleep(10 * time.Millisecond)
+		case d.gate.trusted.contains(conn.RemoteAddr().String()):
+			return conn, nil
+		default:
+			d.turnAway(conn)
 		}
-		d.strange.Do(func() { d.log.Warn("accepting SIP connection", "err", err) })
-		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// turnAway answers the first request of a stranger with 403 and hangs up.
+func (d *doorman) turnAway(conn net.Conn) {
+	d.gate.suspect(conn.RemoteAddr())
+	select {
+	case d.turning <- struct{}{}:
+	default:
+		conn.Close()
+		return
+	}
+	go func() { // ends with the deadline
+		defer func() { <-d.turning }()
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(2 * time.Second))
+		request := make([]byte, 4096)
+		n, _ := conn.Read(request)
+		if response := statelessResponse(request[:n], "403 Forbidden"); response != nil {
+			conn.Write(response)
+		}
+	}()
 }

@@ -192,6 +192,7 @@ func TestUpdateWithoutSDPRenamesTheCaller(t *testing.T) {
 		if len(res.Body()) != 0 {
 			t.Errorf("an answer to no offer:\n%s", res.Body())
 		}
+		<-call.Renamed()
 		if name, number := call.Caller(); name != "Bob B." || number != "200" {
 			t.Errorf("caller %q %q", name, number)
 		}
@@ -422,6 +423,21 @@ func TestWeRefreshTheSession(t *testing.T) {
 			p.wantsRequest("BYE", time.Second, 481)
 			wantEnded(t, call, true, "refresh failed")
 		})
+	})
+}
+
+func TestGlareWhileOurReinviteIsOpen(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.phone()
+		p.calls("Supported: timer", "Session-Expires: 600;refresher=uas")
+		ours := p.wantsRequest("INVITE", 301*time.Second, 100)
+		p.refused(491, pcmaSDP)
+		p.answers(ours, 200, pcmaSDP, "Contact: <"+p.contact+">")
+		p.wantsRequest("ACK", time.Second, 0)
+		p.invites(pcmaSDP)
+		p.wants(200)
+		p.acks("")
+		p.hangsUp()
 	})
 }
 

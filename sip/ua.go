@@ -50,6 +50,9 @@ type UA struct {
 	secret    [16]byte
 	endpoints []*endpoint
 
+	closed chan struct{} // the listeners are being closed
+	shut   func()
+
 	mu       sync.Mutex
 	draining bool
 	calls    map[dialogID]*Call
@@ -79,7 +82,9 @@ func New(config Config, handler Handler) (*UA, error) {
 		config: config, handler: handler, log: config.Log,
 		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]*Call{},
 		overtook: map[string]chan struct{}{},
+		closed:   make(chan struct{}),
 	}
+	u.shut = sync.OnceFunc(func() { close(u.closed) })
 	rand.Read(u.secret[:])
 	for _, listener := range config.Listeners {
 		e, err := newEndpoint(u, listener)
@@ -153,6 +158,7 @@ func (u *UA) Close(ctx context.Context, reason string) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	u.shut()
 	for _, e := range u.endpoints {
 		e.closeSocket()
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +21,11 @@ type serveCmd struct {
 // Run serves until SIGINT or SIGTERM. A second signal ends it at once.
 func (c *serveCmd) Run(p *process) error {
 	cfg, warnings, err := c.load(p.environ)
+	var wrong faults
+	if errors.As(err, &wrong) {
+		fmt.Fprintln(p.stderr, wrong)
+		return errSilent
+	}
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,14 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 		return
 	}
 	p := seat.Join(call)
-	<-call.Done()
+	for talking := true; talking; {
+		select {
+		case <-call.Renamed():
+			p.Rename(call.Caller())
+		case <-call.Done():
+			talking = false
+		}
+	}
 	p.Leave(reason(call.Ended()))
 }
 
