@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Engine struct {
 	reporter *reporter
 	broken   chan breakage
 	logging  sync.WaitGroup
+	turn     atomic.Uint32 // of the loops, for Loop
 
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
@@ -139,11 +141,14 @@ func (e *Engine) all() []*Leg {
 	return legs
 }
 
-// Loop is the loop with the fewest attached legs.
+// Loop is the loop with the fewest attached legs; among equals they take turns, because rooms that are made in one moment
+// have no legs yet.
 func (e *Engine) Loop() *Loop {
-	best := e.loops[0]
-	for _, l := range e.loops[1:] {
-		if l.legs.Load() < best.legs.Load() {
+	n := len(e.loops)
+	turn := int(e.turn.Add(1) % uint32(n))
+	best := e.loops[turn]
+	for i := range n {
+		if l := e.loops[(turn+i)%n]; l.legs.Load() < best.legs.Load() {
 			best = l
 		}
 	}

@@ -23,7 +23,7 @@ type Bus interface {
 
 // Loop is one media clock: a locked thread that wakes every 20 ms, ticks its buses and then runs the functions that were
 // queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
-// Do and Run may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
+// Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
 	phase  int64           // offset of this loop's deadlines within 20 ms, so that the loops do not all wake at once
 	broken chan<- breakage // panics on their way to the log; full: dropped, they are counted anyway
@@ -32,7 +32,7 @@ type Loop struct {
 	ticked Bus             // that bus, also when it has just removed itself; on the loop only
 	spare  []func()        // the mailbox's other slice; on the loop only
 	thread atomic.Int64    // id of the locked thread
-	legs   atomic.Int64    // attached, or promised by Engine.Loop's callers
+	legs   atomic.Int64    // attached
 	clock  loopClock
 	ended  chan struct{}
 
