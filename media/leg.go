@@ -45,8 +45,7 @@ type Leg struct {
 	heard  bool
 	level  int // of the frame; levelUnknown until asked
 	digits []byte
-	in     [maxDatagram]byte
-	pcm    [maxDatagram]int16
+	work   *scratch // shared by the legs of a loop, so that it stays in the cache
 	out    outbox
 
 	release func(*Leg) // gives the ports back
@@ -55,6 +54,12 @@ type Leg struct {
 	loop    *Loop
 	closing bool
 	closed  chan struct{}
+}
+
+// scratch is where a datagram is received and decoded; nothing in it outlives the packet.
+type scratch struct {
+	datagram [maxDatagram]byte
+	pcm      [maxDatagram]int16
 }
 
 // NewLeg makes a leg over conn, which nobody else may use from now on.  It sends and hears nothing until Update.

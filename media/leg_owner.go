@@ -7,7 +7,7 @@ func (l *Leg) attach(loop *Loop) bool {
 	if l.closing || l.loop != nil {
 		return false
 	}
-	l.loop = loop
+	l.loop, l.work = loop, &loop.work
 	loop.legs.Add(1)
 	return true
 }
@@ -17,7 +17,7 @@ func (l *Leg) detach(loop *Loop) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.loop == loop {
-		l.loop = nil
+		l.loop, l.work = nil, nil
 		loop.legs.Add(-1)
 	}
 }

@@ -82,12 +82,15 @@ func (l *Leg) report(key byte) {
 
 // drain takes all packets that wait, up to a bound.
 func (l *Leg) drain(now int64) {
+	if l.work == nil {
+		l.work = new(scratch) // no loop owns the leg
+	}
 	for range perTick {
-		n, from, ok := l.conn.Recv(l.in[:])
+		n, from, ok := l.conn.Recv(l.work.datagram[:])
 		if !ok {
 			return
 		}
-		l.receive(l.in[:n], from, now)
+		l.receive(l.work.datagram[:n], from, now)
 	}
 	l.flooded.Add(1) // more may wait for the next tick
 }
@@ -173,7 +176,7 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	if samples == 0 || l.state.Agreed.Held || l.state.Agreed.Listens {
 		return
 	}
-	pcm := l.pcm[:l.codec.Decode(l.pcm[:], p.payload)]
+	pcm := l.work.pcm[:l.codec.Decode(l.work.pcm[:], p.payload)]
 	switch l.jitter.put(at, pcm) {
 	case late:
 		l.late.Add(1)

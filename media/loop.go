@@ -34,6 +34,7 @@ type Loop struct {
 	thread atomic.Int64    // id of the locked thread
 	legs   atomic.Int64    // attached
 	clock  loopClock
+	work   scratch // of the attached legs; on the loop only
 	ended  chan struct{}
 
 	mu     sync.Mutex
