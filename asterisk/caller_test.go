@@ -4,8 +4,10 @@ package asterisk_test
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,8 @@ const (
 )
 
 // caller is somebody in a room: a phone with one call, who speaks a tone of his own all the time.
+// Good tones are far from the room's own (523, 659 and 784 Hz, when somebody joins or leaves), from
+// rig.Music, and from each other's harmonics.
 type caller struct {
 	*phone.Call
 	t    *testing.T
@@ -80,12 +84,15 @@ func converse(t *testing.T, room ...*caller) {
 	}
 	// All of it at one moment, now that everybody is in.
 	for _, ear := range room {
+		var heard strings.Builder
 		for _, mouth := range room {
 			level := ear.Hear(mouth.hz)
+			fmt.Fprintf(&heard, " %s %.1f", mouth.name, level)
 			if mouth == ear && level > spoken-own || mouth != ear && (level < spoken-tolerance || level > spoken+tolerance) {
 				t.Errorf("%s hears %s at %.1f dBFS", ear.name, mouth.name, level)
 			}
 		}
+		t.Logf("%s hears, in dBFS:%s", ear.name, &heard)
 	}
 }
 

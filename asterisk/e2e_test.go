@@ -27,9 +27,9 @@ func TestE2ERoomBehindAsterisk(t *testing.T) {
 				Sipconf: s.addr, Phones: phones, DirectMedia: direct,
 			})
 			local := fmt.Sprintf("127.0.1.%d", 41+i)
-			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 440, phone.PCMA)
-			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 620, phone.PCMU)
-			clara := calls(t, "Clara", "103", local, pbx.URI("5234"), 930)
+			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 370, phone.PCMA)
+			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 1130, phone.PCMU)
+			clara := calls(t, "Clara", "103", local, pbx.URI("5234"), 1490)
 			converse(t, anna, boris, clara)
 			for _, c := range []*caller{anna, boris, clara} {
 				atSipconf := c.RemoteRTP().Addr().String()+":5060" == s.addr
@@ -64,10 +64,10 @@ func TestE2EMixedRoom(t *testing.T) {
 	one := rig.Start(t, rig.Options{Addr: "127.0.2.21", Ports: ports(42200), Sipconf: s.addr, Phones: phones})
 	two := rig.Start(t, rig.Options{Addr: "127.0.2.22", Ports: ports(42300), Sipconf: s.addr, Phones: phones, DirectMedia: true})
 	room := []*caller{
-		calls(t, "Anna", "101", "127.0.2.41", one.URI("*15234"), 440, phone.PCMA),
-		calls(t, "Boris", "102", "127.0.2.41", two.URI("*15234"), 620, phone.PCMU),
-		calls(t, "Dora", "5001", "127.0.2.42", "sip:5234@"+s.addr, 930, phone.PCMA),
-		calls(t, "Emil", "5002", "127.0.2.43", "sip:*15234@"+s.addr, 1270, phone.PCMU),
+		calls(t, "Anna", "101", "127.0.2.41", one.URI("*15234"), 370, phone.PCMA),
+		calls(t, "Boris", "102", "127.0.2.41", two.URI("*15234"), 1130, phone.PCMU),
+		calls(t, "Dora", "5001", "127.0.2.42", "sip:5234@"+s.addr, 1490, phone.PCMA),
+		calls(t, "Emil", "5002", "127.0.2.43", "sip:*15234@"+s.addr, 2330, phone.PCMU),
 	}
 	converse(t, room...)
 	for _, c := range room {
@@ -101,9 +101,9 @@ func TestE2EHoldBehindAsterisk(t *testing.T) {
 				Sipconf: s.addr, Phones: phones, DirectMedia: direct,
 			})
 			local := fmt.Sprintf("127.0.3.%d", 41+i)
-			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 440)
-			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 620)
-			dora := calls(t, "Dora", "5001", local, "sip:5234@"+s.addr, 930)
+			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 370)
+			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 1130)
+			dora := calls(t, "Dora", "5001", local, "sip:5234@"+s.addr, 1490)
 			converse(t, anna, boris, dora)
 			for range 2 {
 				if err := anna.Hold(within(t), phone.HoldSendOnly, false); err != nil {
@@ -132,8 +132,8 @@ func TestE2EMusicWithoutPassthrough(t *testing.T) {
 		Addr: "127.0.4.21", Ports: ports(46200), Sipconf: s.addr, Phones: phones,
 		Append: []string{"moh_passthrough=no"},
 	})
-	anna := calls(t, "Anna", "101", "127.0.4.41", pbx.URI("*15234"), 440)
-	dora := calls(t, "Dora", "5001", "127.0.4.42", "sip:5234@"+s.addr, 930)
+	anna := calls(t, "Anna", "101", "127.0.4.41", pbx.URI("*15234"), 370)
+	dora := calls(t, "Dora", "5001", "127.0.4.42", "sip:5234@"+s.addr, 1490)
 	converse(t, anna, dora)
 	if err := anna.Hold(within(t), phone.HoldSendOnly, false); err != nil {
 		t.Fatal(err)
@@ -164,8 +164,8 @@ func TestE2EKeysBehindAsterisk(t *testing.T) {
 				Sipconf: s.addr, Phones: phones, DirectMedia: way.direct, Append: way.append,
 			})
 			local := fmt.Sprintf("127.0.5.%d", 41+i)
-			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 440)
-			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 620)
+			anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 370)
+			boris := calls(t, "Boris", "102", local, pbx.URI("*15234"), 1130)
 			converse(t, anna, boris)
 			const keys = "1234#5566*7890"
 			press(t, anna, keys, way.append != nil)

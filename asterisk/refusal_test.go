@@ -93,12 +93,12 @@ func TestE2ECrashedServer(t *testing.T) {
 		Addr: "127.0.8.21", Ports: ports(39700), Sipconf: addr, Phones: phones,
 		Append: []string{"rtp_timeout=2"},
 	})
-	held := calls(t, "Boris", "102", "127.0.8.41", pbx.URI("*15234"), 620)
+	held := calls(t, "Boris", "102", "127.0.8.41", pbx.URI("*15234"), 1130)
 	(<-answered).StopMedia()
 	if err := held.Hold(within(t), phone.HoldSendOnly, false); err != nil {
 		t.Fatal(err)
 	}
-	anna := calls(t, "Anna", "101", "127.0.8.41", pbx.URI("*15234"), 440)
+	anna := calls(t, "Anna", "101", "127.0.8.41", pbx.URI("*15234"), 370)
 	(<-answered).StopMedia()
 	select {
 	case <-anna.Done():

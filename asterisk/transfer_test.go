@@ -38,7 +38,7 @@ func TestE2ETransferBehindAsterisk(t *testing.T) {
 		Local: netip.MustParseAddrPort("127.0.10.42:5060"), Number: "102",
 		Answer: func(in *phone.Incoming) {
 			if call, err := in.Accept(); err == nil {
-				call.Speak(phone.Tone(620, spoken))
+				call.Speak(phone.Tone(1130, spoken))
 			}
 		},
 	})
@@ -50,16 +50,16 @@ func TestE2ETransferBehindAsterisk(t *testing.T) {
 		Addr: "127.0.10.21", Ports: ports(39800), Sipconf: addr,
 		Phones: []rig.Phone{{Name: "Anna", Number: "101"}, {Name: "Boris", Number: "102", Addr: boris.Addr().String()}},
 	})
-	anna := calls(t, "Anna", "101", "127.0.10.41", pbx.URI("*15234"), 440)
+	anna := calls(t, "Anna", "101", "127.0.10.41", pbx.URI("*15234"), 370)
 	conference := <-answered
-	if err := conference.AwaitTone(within(t), 440, spoken, tolerance); err != nil {
+	if err := conference.AwaitTone(within(t), 370, spoken, tolerance); err != nil {
 		t.Fatal("before the transfer: ", err)
 	}
 	r, err := anna.Request(within(t), "REFER", nil, phone.Header{Name: "Refer-To", Value: "<" + pbx.URI("102") + ">"})
 	if err != nil || r.Status != 202 {
 		t.Fatalf("REFER: %v %v", r, err)
 	}
-	if err := conference.AwaitTone(within(t), 620, spoken, tolerance); err != nil {
+	if err := conference.AwaitTone(within(t), 1130, spoken, tolerance); err != nil {
 		t.Error("after the transfer: ", err)
 	}
 	for {
