@@ -13,11 +13,11 @@ const (
 	beepLevel     = -10.0
 	beepThreshold = -32.0
 	beepLength    = 60 * time.Millisecond
-	beepEvery     = 500 * time.Millisecond
+	beepEvery     = 800 * time.Millisecond
 )
 
-// mouthToEar lets one leg of each room beep in each round, the rooms spread over the first half of it,
-// and measures when each other leg of the room hears it. missed counts those who heard it not exactly once.
+// mouthToEar lets one leg of each room beep in each round, the rooms spread over its first
+// quarter, and measures when each other leg of the room hears it. missed counts those who heard it not exactly once.
 func (l *load) mouthToEar(ctx context.Context) (times *phone.Histogram, missed int, err error) {
 	times = &phone.Histogram{}
 	rooms := make([][]*leg, l.o.rooms)
@@ -33,11 +33,11 @@ func (l *load) mouthToEar(ctx context.Context) (times *phone.Histogram, missed i
 		said := make([]*phone.Utterance, len(rooms))
 		for i, legs := range rooms {
 			said[i] = legs[round%len(legs)].call.Speak(phone.Burst(phone.Tone(beepHz, beepLevel), beepLength))
-			if err := pause(ctx, beepEvery/2/time.Duration(len(rooms))); err != nil {
+			if err := pause(ctx, beepEvery/4/time.Duration(len(rooms))); err != nil {
 				return nil, 0, err
 			}
 		}
-		if err := pause(ctx, beepEvery/2); err != nil {
+		if err := pause(ctx, beepEvery*3/4); err != nil {
 			return nil, 0, err
 		}
 		for i, legs := range rooms {

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
@@ -30,7 +31,7 @@ type options struct {
 	prefix               string
 	binary, server       string
 	pid                  int
-	phones               string
+	phones, profile      string
 	keep, json           bool
 	limits               limits
 }
@@ -50,6 +51,7 @@ func parseOptions(args []string) (*options, error) {
 	f.StringVar(&o.server, "server", "", "call this address (host:port) instead of starting a server")
 	f.IntVar(&o.pid, "pid", 0, "process id of -server, for its CPU and memory")
 	f.StringVar(&o.phones, "phones", "127.0.0.1", "address of the phones")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the generator itself to this file")
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	o.limits.flags(f)
@@ -67,18 +69,22 @@ func parseOptions(args []string) (*options, error) {
 	return o, nil
 }
 
-func main() {
-	o, err := parseOptions(os.Args[1:])
+func main() { os.Exit(status(os.Args[1:])) }
+
+// status runs the command: 0 all limits kept, 1 one broken or the run failed, 2 the command line is wrong.
+func status(args []string) int {
+	o, err := parseOptions(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(2)
+		return 2
 	}
+	defer profiled(o.profile)()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	report, err := run(ctx, o)
-	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	}
 	if o.json {
 		enc := json.NewEncoder(os.Stdout)
@@ -88,7 +94,27 @@ func main() {
 		report.print(os.Stdout)
 	}
 	if len(report.Broken) > 0 {
-		os.Exit(1)
+		return 1
+	}
+	return 0
+}
+
+// profiled begins a CPU profile of the generator; the function that it returns ends it.
+func profiled(path string) (end func()) {
+	if path == "" {
+		return func() {}
+	}
+	f, err := os.Create(path)
+	if err == nil {
+		err = pprof.StartCPUProfile(f)
+	}
+	if err != nil {
+		say("no profile: %v", err)
+		return func() {}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
 	}
 }
 

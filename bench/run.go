@@ -96,6 +96,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	}
 	before, known := use(l.server.pid)
 	ownBefore, _ := use(os.Getpid())
+	busyBefore, _ := machineBusy()
 	begin := time.Now()
 	speaking, cancel := context.WithTimeout(ctx, l.o.time)
 	defer cancel()
@@ -106,12 +107,17 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	}
 	after, _ := use(l.server.pid)
 	ownAfter, _ := use(os.Getpid())
+	busyAfter, _ := machineBusy()
 	span := time.Since(begin)
+	r.packets(l.legs, span)
 	if known {
-		r.cpu(after.CPU-before.CPU, span)
+		r.cpu(after.CPU-before.CPU, after.System-before.System, span)
 	}
 	r.GeneratorCPU = 100 * (ownAfter.CPU - ownBefore.CPU).Seconds() / span.Seconds()
-	r.packets(l.legs)
+	if known {
+		others := busyAfter - busyBefore - (after.CPU - before.CPU) - (ownAfter.CPU - ownBefore.CPU)
+		r.OthersCPU = max(0, 100*others.Seconds()/span.Seconds())
+	}
 	r.Tones = heard.verdict()
 	pump := l.pump.Stats()
 	r.GeneratorLate, r.GeneratorSkipped = milliseconds(pump.LateMax), pump.Skipped

@@ -162,7 +162,8 @@ func (s *server) remove() {
 // usage is what the system says about a process (proc(5)).
 type usage struct {
 	CPU     time.Duration // user and system
-	RSS     int64         // bytes
+	System  time.Duration
+	RSS     int64 // bytes
 	Files   int
 	Threads int
 }
@@ -186,12 +187,35 @@ func use(pid int) (usage, bool) {
 		return usage{}, false
 	}
 	number := func(i int) int64 { n, _ := strconv.ParseInt(fields[i], 10, 64); return n }
-	u := usage{CPU: time.Duration(number(11)+number(12)) * clockTick, Threads: int(number(17)),
-		RSS: number(21) * int64(os.Getpagesize())}
+	u := usage{CPU: time.Duration(number(11)+number(12)) * clockTick, System: time.Duration(number(12)) * clockTick,
+		Threads: int(number(17)),
+		RSS:     number(21) * int64(os.Getpagesize())}
 	if files, err := os.ReadDir(dir + "/fd"); err == nil {
 		u.Files = len(files)
 	}
 	return u, true
+}
+
+// machineBusy is the time that all processors of the machine were not idle, and that the hypervisor took (proc(5), stat);
+// false without /proc.
+func machineBusy() (busy time.Duration, known bool) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, false
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 {
+		return 0, false
+	}
+	for i, field := range fields[1:9] {
+		if i == 3 || i == 4 { // idle, waiting for a disk
+			continue
+		}
+		n, _ := strconv.ParseInt(field, 10, 64)
+		busy += time.Duration(n) * clockTick
+	}
+	return busy, true
 }
 
 // phonesAddr is where the phones are; port 0.

@@ -58,6 +58,7 @@ type ear struct {
 
 	lastArrival time.Time
 	heard       Heard
+	kinds       kinds
 	gaps        Histogram
 
 	event     [2]uint32 // SSRC and timestamp of the last telephone-event
@@ -103,6 +104,31 @@ type Heard struct {
 	Payload    map[int]uint64   // packets by payload size in bytes: 160 for 20 ms of G.711
 }
 
+// kind is packets of one payload type and size.
+type kind struct {
+	pt   uint8
+	size int
+}
+
+// kinds counts them; there are two or three in a call, so a list is found through faster than a map.
+type kinds []struct {
+	kind
+	packets uint64
+}
+
+func (k *kinds) count(of kind) {
+	for i := range *k {
+		if (*k)[i].kind == of {
+			(*k)[i].packets++
+			return
+		}
+	}
+	*k = append(*k, struct {
+		kind
+		packets uint64
+	}{of, 1})
+}
+
 const ringMinimum = time.Second
 
 func newEar(memory time.Duration) *ear {
@@ -136,11 +162,7 @@ func (e *ear) receive(b []byte, from netip.AddrPort, at time.Time) {
 func (e *ear) count(p packet, from netip.AddrPort, at time.Time) {
 	h := &e.heard
 	h.Packets++
-	if h.Types == nil {
-		h.Types, h.Payload = map[uint8]uint64{}, map[int]uint64{}
-	}
-	h.Types[p.pt]++
-	h.Payload[len(p.payload)]++
+	e.kinds.count(kind{p.pt, len(p.payload)})
 	if p.marker {
 		h.Markers++
 	}
@@ -310,11 +332,9 @@ func (e *ear) stats() Heard {
 	h.SSRCs = append([]uint32(nil), h.SSRCs...)
 	h.Sources = append([]netip.AddrPort(nil), h.Sources...)
 	h.Types, h.Payload = map[uint8]uint64{}, map[int]uint64{}
-	for k, v := range e.heard.Types {
-		h.Types[k] = v
-	}
-	for k, v := range e.heard.Payload {
-		h.Payload[k] = v
+	for _, k := range e.kinds {
+		h.Types[k.pt] += k.packets
+		h.Payload[k.size] += k.packets
 	}
 	h.Gaps = e.gaps
 	for _, s := range e.streams {
@@ -333,7 +353,7 @@ func (s *stream) lost() uint64 {
 
 // reset begins the counts anew; the streams go on, so that a loss across the reset is still seen as one afterwards.
 func (e *ear) reset() {
-	e.heard, e.gaps, e.lastArrival = Heard{}, Histogram{}, time.Time{}
+	e.heard, e.kinds, e.gaps, e.lastArrival = Heard{}, nil, Histogram{}, time.Time{}
 	var kept []*stream
 	if s := e.current; s != nil {
 		s.base, s.received, s.window = s.highest, 1, s.window|1

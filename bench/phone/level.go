@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"math/cmplx"
+	"sync"
 	"time"
 )
 
@@ -50,37 +51,58 @@ func PeakLevel(pcm []int16) float64 {
 
 // Spectrum is the levels of all frequencies of a piece of sound at once; one of 8192 samples tells tones apart that are
 // 8 Hz from each other. Use it where many tones are looked for.
-type Spectrum struct{ levels []float64 }
+type Spectrum struct{ peaks []float64 } // of the sines, squared
 
 // NewSpectrum takes the last power of two of samples of pcm under a Hann window.
 func NewSpectrum(pcm []int16) *Spectrum {
 	if len(pcm) < 2 {
-		return &Spectrum{levels: []float64{Floor}}
+		return &Spectrum{peaks: []float64{0}}
 	}
 	n := 1 << (bits.Len(uint(len(pcm))) - 1)
 	pcm = pcm[len(pcm)-n:]
+	w := hannOf(n)
 	x := make([]complex128, n)
-	var weight float64
 	for i, v := range pcm {
-		h := hann(i, n)
-		weight += h
-		x[i] = complex(float64(v)*h, 0)
+		x[i] = complex(float64(v)*w.h[i], 0)
 	}
 	fft(x)
-	s := &Spectrum{levels: make([]float64, n/2+1)}
-	for i := range s.levels {
-		s.levels[i] = dBFS(2 * cmplx.Abs(x[i]) / weight)
+	s := &Spectrum{peaks: make([]float64, n/2+1)}
+	scale := 2 / w.sum
+	for i := range s.peaks {
+		re, im := real(x[i])*scale, imag(x[i])*scale
+		s.peaks[i] = re*re + im*im
 	}
 	return s
 }
 
+// hannWindow is the window of one length, computed once.
+type hannWindow struct {
+	h   []float64
+	sum float64
+}
+
+var hannWindows sync.Map // of *hannWindow by length
+
+func hannOf(n int) *hannWindow {
+	if w, ok := hannWindows.Load(n); ok {
+		return w.(*hannWindow)
+	}
+	w := &hannWindow{h: make([]float64, n)}
+	for i := range w.h {
+		w.h[i] = hann(i, n)
+		w.sum += w.h[i]
+	}
+	hannWindows.Store(n, w)
+	return w
+}
+
 // Step is the distance between two lines of the spectrum in Hz. Tones on multiples of it are read exactly.
-func (s *Spectrum) Step() float64 { return Rate / 2 / float64(max(1, len(s.levels)-1)) }
+func (s *Spectrum) Step() float64 { return Rate / 2 / float64(max(1, len(s.peaks)-1)) }
 
 // Level is the level in dBFS at the line nearest to hz.
 func (s *Spectrum) Level(hz float64) float64 {
 	i := int(math.Round(hz / s.Step()))
-	return s.levels[max(0, min(i, len(s.levels)-1))]
+	return dBFS(math.Sqrt(s.peaks[max(0, min(i, len(s.peaks)-1))]))
 }
 
 // fft is the radix-2 transform of Cooley and Tukey in place; len(x) is a power of two.

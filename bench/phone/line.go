@@ -41,6 +41,7 @@ type line struct {
 	pause     int // samples until the next press may begin
 
 	ear        *ear
+	turns      uint64
 	nextReport time.Time
 	beats      chan struct{} // closed at the next beat; nil if nobody waits
 	frame      []int16
@@ -82,9 +83,23 @@ func (l *line) beat(count uint64, now time.Time) {
 	}
 }
 
-// listen takes all that has come.
+// A turn reads as much as comes in a turn and leaves the rest to the kernel, which has stamped it anyway: one more
+// read to learn that nothing is left costs half of what a packet does. RTCP can wait for a second.
+const (
+	thoroughEvery = 4
+	controlEvery  = 50
+)
+
+// listen takes what has come.
 func (l *line) listen() {
-	l.drain(l.rtp, l.rtcp)
+	l.turns++
+	if first := l.take(l.rtp); first && (l.turns%thoroughEvery == 0 || l.ptime > 20*time.Millisecond) {
+		for l.take(l.rtp) {
+		}
+	}
+	if l.turns%controlEvery == 0 {
+		l.takeControl(l.rtcp)
+	}
 	kept := l.old[:0]
 	for _, o := range l.old {
 		l.drain(o.rtp, o.rtcp)
@@ -98,14 +113,23 @@ func (l *line) listen() {
 	l.old = kept
 }
 
+// drain takes all that is left on a pair of sockets.
 func (l *line) drain(rtp, rtcp socket) {
-	for {
-		n, from, at, ok := rtp.recv(l.in)
-		if !ok {
-			break
-		}
+	for l.take(rtp) {
+	}
+	l.takeControl(rtcp)
+}
+
+// take takes one packet; false if there is none.
+func (l *line) take(rtp socket) bool {
+	n, from, at, ok := rtp.recv(l.in)
+	if ok {
 		l.ear.receive(l.in[:n], from, at)
 	}
+	return ok
+}
+
+func (l *line) takeControl(rtcp socket) {
 	for {
 		n, _, _, ok := rtcp.recv(l.in)
 		if !ok {
@@ -243,7 +267,7 @@ func (l *line) close() {
 	if l.closed {
 		return
 	}
-	l.listen() // what has come until now was heard
+	l.drain(l.rtp, l.rtcp) // what has come until now was heard
 	l.closed = true
 	if l.control.IsValid() && !l.dead {
 		l.rtcp.send(l.report(time.Now(), true), l.control)

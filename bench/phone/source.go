@@ -16,20 +16,23 @@ type Source interface{ Fill(frame []int16) bool }
 // amplitude turns dBFS into the peak of a sine; 0 dBFS is a peak of 32767.
 func amplitude(dBFS float64) float64 { return 32767 * math.Pow(10, dBFS/20) }
 
-// tone is an endless sine.
-type tone struct{ phase, step, peak float64 }
+// tone is an endless sine: a vector that turns by a fixed angle from sample to sample, which costs four multiplications
+// where a sine costs thirty. Once per frame its length is set right again.
+type tone struct{ x, y, turnX, turnY, peak float64 }
 
 // Tone is an endless sine of hz at dBFS.
 func Tone(hz, dBFS float64) Source {
-	return &tone{step: 2 * math.Pi * hz / Rate, peak: amplitude(dBFS)}
+	y, x := math.Sincos(2 * math.Pi * hz / Rate)
+	return &tone{x: 1, turnX: x, turnY: y, peak: amplitude(dBFS)}
 }
 
 func (t *tone) Fill(frame []int16) bool {
 	for i := range frame {
-		frame[i] = int16(math.Round(t.peak * math.Sin(t.phase)))
-		t.phase += t.step
+		frame[i] = int16(math.RoundToEven(t.peak * t.y))
+		t.x, t.y = t.x*t.turnX-t.y*t.turnY, t.x*t.turnY+t.y*t.turnX
 	}
-	t.phase = math.Mod(t.phase, 2*math.Pi)
+	length := math.Hypot(t.x, t.y)
+	t.x, t.y = t.x/length, t.y/length
 	return true
 }
 

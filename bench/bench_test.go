@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+func TestEveryLegHasATone(t *testing.T) {
+	for _, size := range []struct{ legs, rooms int }{{1, 1}, {200, 20}, {396, 3}, {1000, 100}, {1500, 20}} {
+		p, err := newPlan(size.legs, size.rooms, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := phone.Rate / float64(p.window)
+		for i, s := range p.legs {
+			if s.hz < lowest || s.hz > highest+line*spacing || s.room != i%size.rooms {
+				t.Errorf("%d legs: leg %d is %+v", size.legs, i, s)
+			}
+			if i > 0 && s.hz-p.legs[i-1].hz < line*(spacing-0.01) {
+				t.Errorf("%d legs: leg %d is %.2f Hz from the one before", size.legs, i, s.hz-p.legs[i-1].hz)
+			}
+		}
+	}
+	if _, err := newPlan(5000, 10, 10); err == nil {
+		t.Error("5000 tones cannot be told apart")
+	}
+}
+
+// mixed is what a leg would hear in a room that mixes as told: the tones of these legs, as G.711 carries them.
+func mixed(p *plan, legs ...int) []int16 {
+	var of []phone.Source
+	for _, i := range legs {
+		of = append(of, phone.Tone(p.legs[i].hz, p.level))
+	}
+	pcm := make([]int16, p.window)
+	phone.Sum(of...).Fill(pcm)
+	return pcm
+}
+
+func TestVerdict(t *testing.T) {
+	// Two rooms: 0, 2, 4 and 1, 3, 5.
+	p, err := newPlan(6, 2, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := [][]int{{2, 4}, {3, 5}, {0, 4}, {1, 5}, {0, 2}, {1, 3}}
+	for _, tc := range []struct {
+		name   string
+		change func(heard [][]int)
+		want   verdict
+	}{
+		{"a right mix", func([][]int) {}, verdict{}},
+		{"one hears himself", func(h [][]int) { h[0] = []int{0, 2, 4} }, verdict{Own: 1}},
+		{"one is not heard by one", func(h [][]int) { h[3] = []int{5} }, verdict{Missing: 1}},
+		{"one is heard in the other room", func(h [][]int) { h[5] = []int{1, 3, 2} }, verdict{Foreign: 1}},
+		{"two are in the wrong room", func(h [][]int) { h[0], h[1] = h[1], h[0] }, verdict{Missing: 4, Foreign: 4}},
+		{"one is deaf", func(h [][]int) { h[2] = nil }, verdict{Unheard: 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			heard := append([][]int(nil), right...)
+			tc.change(heard)
+			l := &listening{plan: p, levels: make([][][]float32, len(heard))}
+			for i, legs := range heard {
+				if legs != nil {
+					good, smeared := l.spectrum(mixed(p, legs...)), l.spectrum(make([]int16, p.window))
+					l.levels[i] = [][]float32{good, smeared, good}
+				}
+			}
+			got := l.verdict()
+			if got.Own != tc.want.Own || got.Missing != tc.want.Missing || got.Foreign != tc.want.Foreign || got.Unheard != tc.want.Unheard {
+				t.Errorf("%+v", got)
+			}
+			if got.Disturbed == 0 {
+				t.Error("the silent windows were not counted as disturbed")
+			}
+		})
+	}
+}
+
+func TestBrokenLimitsAreNamed(t *testing.T) {
+	o, err := parseOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &report{Legs: 1, Rooms: 1, Measured: true, CPUPerLegTick: 15.1, GapP99: 30.1, LostDown: 1, Tones: verdict{Own: 1}}
+	r.judge(o.limits)
+	all := strings.Join(r.Broken, "\n")
+	for _, want := range []string{"1 wrong tones", "1 packets lost", "p99 of the gaps 30.1", "CPU 15.1"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in %q", want, all)
+		}
+	}
+	good := &report{Legs: 1, Measured: true, CPUPerLegTick: 15, GapP99: 30}
+	if good.judge(o.limits); len(good.Broken) != 0 {
+		t.Errorf("broken: %q", good.Broken)
+	}
+	var b bytes.Buffer
+	r.print(&b)
+	if !strings.Contains(b.String(), "BROKEN") {
+		t.Error("the table does not say what is broken")
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, bad := range [][]string{{"-legs", "0"}, {"-legs", "2", "-rooms", "3"}, {"-legs", "100000"}, {"-time", "1s"}, {"-first-room", "9990"}} {
+		if _, err := parseOptions(bad); err == nil {
+			t.Errorf("%v is taken", bad)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	u, ok := use(os.Getpid())
+	if !ok {
+		t.Skip("no /proc here")
+	}
+	if u.RSS < 1<<20 || u.Files < 3 || u.Threads < 1 {
+		t.Errorf("%+v", u)
+	}
+	if _, ok := use(0); ok {
+		t.Error("there is no process 0 to look at")
+	}
+}
+
+// TestE2ESmallLoad builds a sipconf and lets twelve legs in three rooms hear each other. Only what does not depend on how
+// busy the machine is can fail it.
+func TestE2ESmallLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts a server")
+	}
+	o, err := parseOptions([]string{"-legs", "12", "-rooms", "3", "-time", "5s", "-bursts", "2",
+		"-limit-gap", "-1s", "-limit-cpu", "-1", "-limit-missed", "-1", "-limit-files", "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	r, err := run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range r.Broken {
+		t.Error(b)
+	}
+	if r.PacketsHeard == 0 || r.Tones.Windows == 0 || r.Beeps == 0 || !r.Measured {
+		t.Errorf("little was measured: %+v", r)
+	}
+}
