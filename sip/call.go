@@ -40,7 +40,8 @@ type Call struct {
 	inviteKey  string
 	number     string
 	source     string
-	invitation *inbound // the initial INVITE
+	invitation *inbound   // the initial INVITE
+	overtaken  *overtaker // its CANCEL, if that came first
 
 	mailbox   chan func()
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487

@@ -13,6 +13,12 @@ import (
 // their INVITE closely are handled before it.
 const overtakenFor = time.Second
 
+// overtaker is a CANCEL that waits for its INVITE.
+type overtaker struct {
+	found    chan struct{} // closed by the INVITE
+	answered chan struct{} // closed by the CANCEL: now the INVITE may get its 487
+}
+
 // serve handles one request on sipgo's goroutine. It returns when the request
 // has its final answer, because sipgo ends the transaction then. A panic is
 // our own bug: it costs this request a 500 and nothing else.
@@ -104,7 +110,12 @@ func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 		return err
 	}
 	tx.Respond(u.response(req, sipgo.StatusTrying, "Trying"))
-	if !tx.OnCancel(func(*sipgo.Request) { call.onCancel() }) {
+	// The function must not hold the call: sipgo keeps it for 32 s.
+	if !tx.OnCancel(func(cancel *sipgo.Request) { u.onCancel(inviteKey(cancel)) }) {
+		call.cancelled.Store(true)
+	}
+	if call.overtaken != nil {
+		<-call.overtaken.answered
 		call.cancelled.Store(true)
 	}
 	call.start()
@@ -125,29 +136,43 @@ func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx) error {
 	key := inviteKey(req)
 	u.mu.Lock()
-	if call := u.invites[key]; call != nil {
+	if u.invites[key] != nil {
 		u.mu.Unlock()
 		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
-		call.onCancel()
+		u.onCancel(key)
 		return nil
 	}
-	found := make(chan struct{})
-	u.overtook[key] = found
+	waiting := &overtaker{found: make(chan struct{}), answered: make(chan struct{})}
+	defer close(waiting.answered)
+	u.overtook[key] = waiting
 	u.mu.Unlock()
 
 	timer := time.NewTimer(overtakenFor)
 	defer timer.Stop()
 	select {
-	case <-found:
+	case <-waiting.found:
 		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
 		return nil
 	case <-timer.C:
 	case <-u.closed:
 	}
 	u.mu.Lock()
-	delete(u.overtook, key)
+	if u.overtook[key] == waiting {
+		delete(u.overtook, key)
+	}
 	u.mu.Unlock()
 	return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+}
+
+// onCancel tells the call of an INVITE, unless that has its final answer, that
+// it is cancelled.
+func (u *UA) onCancel(key string) {
+	u.mu.Lock()
+	call := u.invites[key]
+	u.mu.Unlock()
+	if call != nil {
+		call.onCancel()
+	}
 }
 
 // options answers as an INVITE would be answered (RFC 3261 section 11.2):

@@ -58,7 +58,7 @@ type UA struct {
 	calls    map[dialogID]*Call
 	invites  map[string]*Call // INVITEs without a final answer, by inviteKey
 	merges   map[mergeKey]*Call
-	overtook map[string]chan struct{} // CANCELs that came before their INVITE; closed when it comes
+	overtook map[string]*overtaker // CANCELs that came before their INVITE
 
 	running sync.WaitGroup // endpoints
 	alive   sync.WaitGroup // calls
@@ -81,7 +81,7 @@ func New(config Config, handler Handler) (*UA, error) {
 	u := &UA{
 		config: config, handler: handler, log: config.Log,
 		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]*Call{},
-		overtook: map[string]chan struct{}{},
+		overtook: map[string]*overtaker{},
 		closed:   make(chan struct{}),
 	}
 	u.shut = sync.OnceFunc(func() { close(u.closed) })
@@ -205,10 +205,10 @@ func (u *UA) register(call *Call) error {
 	u.invites[call.inviteKey] = call
 	u.merges[call.merge] = call
 	u.alive.Add(1)
-	if waiting := u.overtook[call.inviteKey]; waiting != nil {
+	if cancel := u.overtook[call.inviteKey]; cancel != nil {
 		delete(u.overtook, call.inviteKey)
-		close(waiting)
-		call.cancelled.Store(true)
+		close(cancel.found)
+		call.overtaken = cancel
 	}
 	return nil
 }

@@ -1,0 +1,50 @@
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sipconf/sipconf/bench/sipp"
+)
+
+// sippMissing skips aloud, or fails in CI, where the tools must be there.
+func sippMissing(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, sipp.ErrMissing) {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("SIPp is not installed: .ci/tools.sh should have done that")
+	}
+	t.Skip("SKIPPED: SIPp is not installed: apt-get install sip-tester")
+}
+
+// TestE2ESIPp runs every scenario of bench/sipp against the server: a check by
+// a tool that knows nothing of this project.
+func TestE2ESIPp(t *testing.T) {
+	o := newOffice(t, nil)
+	server := strings.TrimPrefix(o.uri("x", "udp", true), "sip:x@")
+	for _, scenario := range sipp.Scenarios() {
+		t.Run(scenario, func(t *testing.T) {
+			options := sipp.Options{Calls: 5, Rate: 5}
+			if scenario == "load" {
+				options.Calls, options.Rate = 200, 20
+			}
+			result, err := sipp.Run(context.Background(), scenario, server, options)
+			sippMissing(t, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%+v", result)
+			if result.Failed != 0 || result.Successful != options.Calls {
+				t.Errorf("%d of %d calls failed", result.Failed, options.Calls)
+			}
+		})
+	}
+	o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
+}
