@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+// Tests of the program as its operator has it: a process, its signals, its
+// words and its exit status.
+
+// program builds the command once per test binary.
+func program(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "sipconf")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// started is a running `sipconf serve`.
+type started struct {
+	*exec.Cmd
+	log    *lockedBuffer
+	ended  chan error
+	config string
+}
+
+func start(t *testing.T, binary, config string) *started {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &started{Cmd: exec.Command(binary, "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1), config: file}
+	s.Stderr = s.log
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.ended <- s.Wait() }()
+	t.Cleanup(func() { s.Process.Kill() })
+	return s
+}
+
+// says waits until the log has the words.
+func (s *started) says(t *testing.T, words string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.log.String(), words); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q:\n%s", words, s.log)
+		}
+	}
+}
+
+// ends waits for the end of the process, at most that long.
+func (s *started) ends(t *testing.T, within time.Duration) error {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(within):
+		t.Fatalf("still running after %v:\n%s", within, s.log)
+		return nil
+	}
+}
+
+// freeUDP is a port of 127.0.0.1 that nobody has.
+func freeUDP(t *testing.T) int {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).Port
+}
+
+func TestE2ESignals(t *testing.T) {
+	binary := program(t)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			port := freeUDP(t)
+			s := start(t, binary, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\n", port))
+			s.says(t, "serving")
+			uri := fmt.Sprintf("sip:5234@127.0.0.1:%d", port)
+			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+			defer cancel()
+			newPhone := func() *phone.Phone {
+				p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(p.Close)
+				return p
+			}
+			polite, err := newPhone().Call(ctx, uri)
+			if err != nil {
+				t.Fatal(err)
+			}
+			deaf := newPhone() // will not answer the BYE, which keeps the server waiting
+			if _, err := deaf.Call(ctx, uri); err != nil {
+				t.Fatal(err)
+			}
+			deaf.Vanish()
+			s.Process.Signal(signal)
+			s.says(t, "ending")
+			if _, err := newPhone().Call(ctx, uri); phone.Status(err) != 503 {
+				t.Errorf("a call while the server ends: %v", err)
+			}
+			if err := s.ends(t, 5*time.Second); err != nil {
+				t.Errorf("exit: %v", err)
+			}
+			select {
+			case <-polite.Done():
+			case <-ctx.Done():
+				t.Error("the polite caller got no BYE")
+			}
+			s.says(t, "did not answer the goodbye")
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		port := freeUDP(t)
+		s := start(t, binary, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\n", port))
+		s.says(t, "serving")
+		p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Call(context.Background(), fmt.Sprintf("sip:5234@127.0.0.1:%d", port)); err != nil {
+			t.Fatal(err)
+		}
+		p.Vanish()
+		s.Process.Signal(syscall.SIGTERM)
+		s.says(t, "ending")
+		s.Process.Signal(syscall.SIGTERM)
+		if err := s.ends(t, 2*time.Second); err == nil {
+			t.Error("the second signal did not end it as signals do")
+		}
+	})
+}
+
+func TestE2EWhatTheOperatorIsTold(t *testing.T) {
+	binary := program(t)
+	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, test := range map[string]struct {
+		config string
+		words  []string
+	}{
+		"busy port":       {fmt.Sprintf("sip: {listen: [\"udp://%s\"]}", taken.LocalAddr()), []string{"the port is in use", "choose another port"}},
+		"foreign address": {"sip: {listen: [\"udp://192.0.2.1:5060\"]}", []string{"no such address"}},
+		"unknown key":     {"sip:\n  lissen: []\n", []string{"config.yaml:2:3: sip.lissen: unknown key"}},
+		"two faults":      {"sip:\n  lissen: []\nmedia: {ports: x}\n", []string{"config.yaml:2:3: sip.lissen", "config.yaml:3:16: media.ports"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, binary, test.config)
+			err := s.ends(t, 5*time.Second)
+			if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitFault {
+				t.Errorf("exit: %v, want status %d", err, exitFault)
+			}
+			for _, words := range test.words {
+				if !strings.Contains(s.log.String(), words) {
+					t.Errorf("it does not say %q:\n%s", words, s.log)
+				}
+			}
+		})
+	}
+}
