@@ -168,6 +168,9 @@ func (r *report) print(w io.Writer) {
 	for _, b := range r.Broken {
 		row("BROKEN", "%s", b)
 	}
+	if r.GeneratorSkipped > 0 || r.OthersCPU > 30 {
+		row("CAUTION", "the generator or the machine was too busy: repeat the run on an idle machine before you believe what is broken")
+	}
 	if len(r.Broken) == 0 {
 		row("limits", "all kept")
 	}

@@ -97,6 +97,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	before, known := use(l.server.pid)
 	ownBefore, _ := use(os.Getpid())
 	busyBefore, _ := machineBusy()
+	skipped := l.pump.Stats().Skipped
 	begin := time.Now()
 	speaking, cancel := context.WithTimeout(ctx, l.o.time)
 	defer cancel()
@@ -120,6 +121,6 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	}
 	r.Tones = heard.verdict()
 	pump := l.pump.Stats()
-	r.GeneratorLate, r.GeneratorSkipped = milliseconds(pump.LateMax), pump.Skipped
+	r.GeneratorLate, r.GeneratorSkipped = milliseconds(pump.LateMax), pump.Skipped-skipped
 	return nil
 }
