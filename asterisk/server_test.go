@@ -29,27 +29,29 @@ type server struct {
 	grown chan struct{} // closed and replaced at each line
 }
 
+// workshop is the folder of the program under test, for as long as the test process lives.
+var workshop string
+
+func TestMain(m *testing.M) {
+	var err error
+	if workshop, err = os.MkdirTemp("", "sipconf-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(workshop)
+	os.Exit(status)
+}
+
 // program builds ./cmd/sipconf once per test process.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sipconf-e2e-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "sipconf")
+	binary := filepath.Join(workshop, "sipconf")
 	out, err := exec.Command("go", "build", "-o", binary, "github.com/sipconf/sipconf/cmd/sipconf").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %v\n%s", err, out)
 	}
 	return binary, nil
 })
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if binary, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(status)
-}
 
 // serve starts sipconf on an address of its own, with 200 RTP ports from firstPort on, and
 // returns when it answers SIP. It is stopped when the test ends, and its log is shown when that has

@@ -201,7 +201,7 @@ func (a *Asterisk) Log() string {
 
 // logTail is how many lines of a failed test's log are printed. The whole of it is
 // kept among the test's artifacts (go test -artifacts).
-const logTail = 250
+const logTail = 2000
 
 func (a *Asterisk) stop() {
 	a.proc.stop()
