@@ -1,5 +1,7 @@
+//go:build linux
+
 // Package rig runs real Asterisks for tests: Asterisk 22 from Debian sid, in a
-// chroot that lies in a cache folder (install.sh makes it once), with the drop-in
+// chroot that lies in a cache folder (install.sh makes it once; Linux only), with the drop-in
 // files of asterisk/conf exactly as they are. Only tests import it.
 //
 //	pbx := rig.Start(t, rig.Options{
