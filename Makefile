@@ -18,7 +18,7 @@ test: tools ## everything, with the race detector; ends with a list of what was 
 	.ci/test.sh
 
 bench: build ## 200 legs in 20 rooms on this machine, with the limits that we promise
-	$(GO) run ./bench -server-bin bin/sipconf -legs 200 -rooms 20
+	$(GO) run ./bench -server-binary bin/sipconf -legs 200 -rooms 20
 
 lint: ## gofmt, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-formatted:"; gofmt -l .; exit 1; }

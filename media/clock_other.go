@@ -9,7 +9,14 @@ var started = time.Now()
 // monotonic is nanoseconds since the process started.
 func monotonic() int64 { return int64(time.Since(started)) }
 
-func sleepUntil(deadline int64) { time.Sleep(time.Duration(deadline - monotonic())) }
+// alarm sleeps by Go's timers.
+type alarm struct{}
+
+func newAlarm(int64) (*alarm, error) { return &alarm{}, nil }
+
+func (*alarm) sleepUntil(deadline int64) { time.Sleep(time.Duration(deadline - monotonic())) }
+
+func (*alarm) close() {}
 
 // threadID is unknown here: 0 matches no loop.
 func threadID() int { return 0 }

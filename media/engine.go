@@ -57,7 +57,14 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, ports: ports, broken: make(chan breakage, 16), legs: make(map[*Leg]struct{})}
 	for i := range cfg.Loops {
-		e.loops = append(e.loops, startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), e.broken))
+		loop, err := startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), e.broken)
+		if err != nil {
+			for _, l := range e.loops {
+				l.close()
+			}
+			return nil, err
+		}
+		e.loops = append(e.loops, loop)
 	}
 	e.reporter = startReporter(e)
 	e.logging.Add(1)

@@ -25,7 +25,6 @@ type Bus interface {
 // queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
 // Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
-	phase  int64           // offset of this loop's deadlines within 20 ms, so that the loops do not all wake at once
 	broken chan<- breakage // panics on their way to the log; full: dropped, they are counted anyway
 	buses  []Bus           // on the loop only
 	at     int             // which bus is being ticked, -1 between ticks; on the loop only
@@ -49,11 +48,17 @@ type breakage struct {
 	stack  []byte
 }
 
-// startLoop starts the loop's thread; close ends it and waits.
-func startLoop(phase int64, broken chan<- breakage) *Loop {
-	l := &Loop{phase: phase, broken: broken, at: -1, ended: make(chan struct{})}
-	go l.run() // ends by close, which waits for ended
-	return l
+// startLoop starts the loop's thread; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
+// the loops do not all wake at once.
+func startLoop(phase int64, broken chan<- breakage) (*Loop, error) {
+	first := monotonic()/int64(frameTime)*int64(frameTime) + phase + int64(frameTime)
+	alarm, err := newAlarm(first)
+	if err != nil {
+		return nil, err
+	}
+	l := &Loop{broken: broken, at: -1, ended: make(chan struct{})}
+	go l.run(alarm, first) // ends by close, which waits for ended
+	return l, nil
 }
 
 // Do queues f to run on the loop after the current tick.  False when the loop is closed: then f never runs.
@@ -104,18 +109,17 @@ func (l *Loop) close() {
 	<-l.ended
 }
 
-func (l *Loop) run() {
+func (l *Loop) run(alarm *alarm, deadline int64) {
 	defer close(l.ended)
+	defer alarm.close()
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	l.thread.Store(int64(threadID()))
-	deadline := monotonic()/int64(frameTime)*int64(frameTime) + l.phase
-	for {
-		deadline += int64(frameTime)
+	for ; ; deadline += int64(frameTime) {
 		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))
 			deadline += (missed - catchUp) * int64(frameTime)
 		}
-		sleepUntil(deadline)
+		alarm.sleepUntil(deadline)
 		l.clock.woke(monotonic() - deadline)
 		l.tick(deadline)
 		l.clock.ran(monotonic() - deadline)

@@ -131,3 +131,10 @@ func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
 
 // Close is close(2).  The number of the descriptor may be given to another socket at once: nothing may use s after it.
 func (s *udpSocket) Close() error { return unix.Close(s.fd) }
+
+// readNow reads from a non-blocking descriptor, and says whether there was anything.  Beside the sockets only the timer of a
+// loop is read like this: a system call that Go's scheduler knows of would wake the runtime's monitor at each tick.
+func readNow(fd uintptr, b []byte) bool {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	return errno == 0 && n > 0
+}
