@@ -199,17 +199,17 @@ func (c *Call) takeUnacknowledged(r *Message, s *setup) error {
 }
 
 // conclude ends an INVITE of ours that was accepted: it reads the SDP and sends the ACK, with our answer in it if the
-// offer was theirs. The ACK goes out in any case (RFC 3261 13.2.2.4).
+// offer was theirs. The ACK goes out in any case (RFC 3261 13.2.2.4), but only when what was agreed is in force: it lets
+// the peer send the next offer, which Asterisk does within a millisecond to set up direct media.
 func (c *Call) conclude(ctx context.Context, invite, r *Message, late bool) error {
 	c.mu.Lock()
 	own := c.ours
 	c.mu.Unlock()
 	answer, a, err := c.read(r, late, &own)
-	if err := errors.Join(err, c.acknowledge(ctx, invite, r, answer)); err != nil {
-		return err
+	if err == nil {
+		c.settle(own, a)
 	}
-	c.settle(own, a)
-	return nil
+	return errors.Join(err, c.acknowledge(ctx, invite, r, answer))
 }
 
 // settle puts what was agreed into force.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -199,6 +200,46 @@ func TestChangesWithinACall(t *testing.T) {
 	}
 	if p.to.RemoteRTP() != p.at.LocalRTP() {
 		t.Errorf("ann sends to %s, bob listens on %s", p.to.RemoteRTP(), p.at.LocalRTP())
+	}
+}
+
+// TestACKComesAfterWhatItConfirms: as soon as the peer has our ACK he may offer something else, and Asterisk does within a
+// millisecond. What we agreed on before must be in force by then, or it would undo what comes.
+func TestACKComesAfterWhatItConfirms(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var ann *Phone
+		var acked []string // what was in force when an ACK was sent
+		p := newPair(t, func(name string, c *Config) {
+			if name != "ann" {
+				return
+			}
+			c.Trace = func(sent bool, b []byte) {
+				if m, err := parseDatagram(b); sent && err == nil && m.Method == "ACK" {
+					call := ann.call(m.Header("Call-ID"))
+					acked = append(acked, fmt.Sprint(call.Direction(), " ", call.LocalRTP(), " to ", call.RemoteRTP()))
+				}
+			}
+		})
+		ann = p.ann
+		var want []string
+		agreed := func() {
+			want = append(want, fmt.Sprint(p.to.Direction(), " ", p.to.LocalRTP(), " to ", p.at.LocalRTP()))
+		}
+		if late {
+			p.connect(LateOffer())
+		} else {
+			p.connect()
+		}
+		agreed()
+		p.during(func() error { return p.to.Hold(p.ctx, HoldSendOnly, true) })
+		p.awaitACK()
+		agreed()
+		if p.to.Direction() != SendOnly {
+			t.Errorf("ann is %s", p.to.Direction())
+		}
+		if !slices.Equal(acked, want) {
+			t.Errorf("late offer %t: in force at the ACKs: %q, want %q", late, acked, want)
+		}
 	}
 }
 

@@ -134,7 +134,7 @@ func (c *Call) change(ctx context.Context, change Change) (*Message, error) {
 		}
 		own.addr = rtp.local()
 	}
-	r, a, offered, err := c.negotiate(ctx, change, &own)
+	o, err := c.negotiate(ctx, change, &own)
 	if err != nil {
 		if rtp != nil {
 			rtp.close()
@@ -143,19 +143,31 @@ func (c *Call) change(ctx context.Context, change Change) (*Message, error) {
 		c.mu.Lock()
 		c.ours.spend(own.version)
 		c.mu.Unlock()
-		return r, err
+	} else {
+		if rtp != nil {
+			c.line.replace(rtp, rtcp)
+		}
+		if o.offered {
+			c.settle(own, o.agreed)
+		}
 	}
-	if rtp != nil {
-		c.line.replace(rtp, rtcp)
+	if o.invited != nil { // as in conclude: after what it confirms is in force
+		err = errors.Join(err, c.acknowledge(ctx, o.invited, o.response, o.answer))
 	}
-	if offered {
-		c.settle(own, a)
-	}
-	return r, nil
+	return o.response, err
 }
 
-// negotiate sends the request and reads the outcome. offered is false when there was no SDP at all.
-func (c *Call) negotiate(ctx context.Context, change Change, own *ours) (r *Message, a agreed, offered bool, err error) {
+// outcome is what came of an offer within the call.
+type outcome struct {
+	response *Message // nil: none came
+	invited  *Message // the INVITE whose 2xx wants an ACK, even one that we cannot read; nil: there is none
+	answer   []byte   // for that ACK, if the offer was theirs
+	offered  bool     // there was SDP, and
+	agreed   agreed   // this is what it came to
+}
+
+// negotiate sends the request and reads the outcome.
+func (c *Call) negotiate(ctx context.Context, change Change, own *ours) (o outcome, err error) {
 	c.mu.Lock()
 	m := c.phone.inDialog(&c.dialog, change.Method)
 	c.mu.Unlock()
@@ -164,27 +176,27 @@ func (c *Call) negotiate(ctx context.Context, change Change, own *ours) (r *Mess
 		m.set("Content-Type", "application/sdp")
 		m.Body = own.offer()
 	}
-	m, r, err = c.perform(ctx, m, inviting{})
+	m, r, err := c.perform(ctx, m, inviting{})
 	if err != nil {
-		return nil, agreed{}, false, err
+		return outcome{}, err
 	}
+	o.response = r
 	if r.Status >= 300 {
-		return r, agreed{}, false, &StatusError{change.Method, r}
+		return o, &StatusError{change.Method, r}
 	}
 	c.mu.Lock()
 	if uri := contactURI(r); uri != "" {
 		c.dialog.target = uri // both are target refresh requests (RFC 3261 12.2.1.2, RFC 3311 5.1)
 	}
 	c.mu.Unlock()
-	var answer []byte
-	if !change.NoSDP || change.Method == "INVITE" {
-		answer, a, err = c.read(r, change.NoSDP, own)
-		offered = err == nil
-	}
 	if change.Method == "INVITE" {
-		err = errors.Join(err, c.acknowledge(ctx, m, r, answer))
+		o.invited = m
 	}
-	return r, a, offered, err
+	if !change.NoSDP || change.Method == "INVITE" {
+		o.answer, o.agreed, err = c.read(r, change.NoSDP, own)
+		o.offered = err == nil
+	}
+	return o, err
 }
 
 // read takes the SDP of a 2xx: the answer to our offer, or an offer that our answer in the ACK replies to.
