@@ -76,16 +76,10 @@ func (s *server) start(binary string, o *options) error {
 	defer log.Close()
 	s.cmd = exec.Command(binary, "serve", "--config", path)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	// The server dies with us, however we die.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	if err := startTied(s.cmd, s.gone); err != nil {
 		return err
 	}
 	s.pid = s.cmd.Process.Pid
-	go func() { // ends with the process, which stop waits for
-		_ = s.cmd.Wait()
-		close(s.gone)
-	}()
 	return nil
 }
 
