@@ -5,53 +5,87 @@ import "net/netip"
 // Latch decides whose packets are those of the peer, and so where ours go (symmetric RTP, RFC 4961).
 //
 //   - Packets from the address that SDP names are the peer's, always: SIP vouches for it.
-//   - A phone behind NAT sends from another address than its SDP names.  The first such source is taken for the peer only when
-//     nothing has come from the SDP address since the negotiation; from then on it is the only one.
-//   - Only a new negotiation lets another source in.  Whoever else sends is a stranger, and is neither heard nor sent to:
-//     a latch that follows the last sender gives any call to anyone who can guess a port ("RTP bleed").
+//   - A phone behind NAT sends from another address than its SDP names: from another port of that host, or from the host that its
+//     SIP comes from.  The first such source is taken for the peer, and from then on it is the only one.
+//   - Whoever sends from any other host is a stranger, and is neither heard nor sent to, however long the peer is silent:
+//     a latch that follows the last sender, or the first, gives a call to anyone who can guess a port ("RTP bleed").
+//   - Only a negotiation that moves an address lets another source in.  One that moves nothing, such as a session refresh, leaves the
+//     source as it is.  (A router may have given the phone another port meanwhile: if a second's worth of packets
+//     comes from the phone's hosts and none from the source, the new one takes its place.)
+//
+// The price: media from a host that neither SDP nor SIP names never comes in.  That is a phone behind NAT without STUN
+// whose SIP goes through a proxy or an Asterisk with direct_media: there the media has to go through the proxy, too.
 //
 // After a negotiation that moves the address, packets of the old source are still on their way.  They are heard, but they
 // do not take the latch from the new source, unless they go on for a second: then the peer has simply not moved.
 //
 // Plain data; the zero value admits nobody.  Owned by the leg's owner.
 type Latch struct {
-	SDP    netip.AddrPort // where SDP says the peer is
-	Source netip.AddrPort // where the peer is; invalid: not seen since the last negotiation
-	Before netip.AddrPort // the source of the last negotiation in which there was one
-	Of     netip.AddrPort // the SDP address under which Before was the source
-	Stale  uint8          // packets from Before since the negotiation
+	SDP        netip.AddrPort // where SDP says the peer is
+	Signalling netip.Addr     // where the peer's SIP comes from; invalid: unknown
+	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
+	Before     netip.AddrPort // the source before the address moved
+	Of         netip.AddrPort // the SDP address under which Before was the source
+	Doubted    bool           // nothing has come from Source since the negotiation: a router may have moved it
+	Stale      uint8          // packets since the negotiation from Before, or, when Source is doubted, from others
 }
 
-// lingering is how many packets of the old source it takes to believe that the peer has not moved: one second.
+// lingering is how many packets it takes to believe that the peer is not where he should be: one second.
 const lingering = 50
 
-// negotiated re-arms the latch: SDP has been exchanged.
-func (l *Latch) negotiated(sdp netip.AddrPort) {
+// negotiated tells the latch what SDP has been exchanged, and where SIP came from.
+func (l *Latch) negotiated(sdp netip.AddrPort, signalling netip.Addr) {
+	l.Stale = 0
+	if sdp == l.SDP && signalling == l.Signalling && l.Source.IsValid() {
+		l.Doubted = true
+		return
+	}
 	if l.Source.IsValid() {
 		l.Before, l.Of = l.Source, l.SDP
 	}
-	l.SDP, l.Source, l.Stale = sdp, netip.AddrPort{}, 0
+	l.SDP, l.Signalling, l.Source, l.Doubted = sdp, signalling, netip.AddrPort{}, false
 }
 
 // admit says whether a packet from there is the peer's.  firm: the packet is of the negotiated kind, so that it may close the latch.
 func (l *Latch) admit(from netip.AddrPort, firm bool) bool {
 	switch {
 	case from == l.Source:
+		l.Doubted = false
 		return true
 	case !reachable(l.SDP): // on hold by 0.0.0.0: nobody new is let in, the peer stays known
 		return from == l.Before
 	case from == l.SDP:
 		if firm {
-			l.Source = from
+			l.Source, l.Doubted = from, false
 		}
 		return true
-	case l.Source.IsValid() || !firm:
+	case !firm || !l.vouched(from):
 		return false
+	case l.Source.IsValid():
+		return l.replaced(from)
 	case from == l.Before && l.SDP != l.Of && l.Stale < lingering:
 		l.Stale++
 		return true
 	}
 	l.Source = from
+	return true
+}
+
+// vouched says whether SIP knows the host that a packet comes from; he who was the peer before is known, too.
+func (l *Latch) vouched(from netip.AddrPort) bool {
+	host := from.Addr()
+	return host == l.SDP.Addr() || host == l.Signalling || from == l.Before
+}
+
+// replaced says whether somebody else has been heard for so long that he must be the peer.  The first packet from the source ends the doubt.
+func (l *Latch) replaced(by netip.AddrPort) bool {
+	if !l.Doubted {
+		return false
+	}
+	if l.Stale++; l.Stale <= lingering {
+		return false
+	}
+	l.Source, l.Doubted = by, false
 	return true
 }
 

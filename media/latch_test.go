@@ -7,9 +7,11 @@ import (
 
 var (
 	phone    = netip.MustParseAddrPort("192.0.2.10:4000") // where SDP says
+	other    = netip.MustParseAddrPort("192.0.2.10:4044") // the same phone, through a router that has changed its port
 	nat      = netip.MustParseAddrPort("203.0.113.7:61000")
 	moved    = netip.MustParseAddrPort("192.0.2.20:5000")
 	stranger = netip.MustParseAddrPort("198.51.100.66:4000")
+	rebooted = netip.MustParseAddrPort("203.0.113.7:62002") // the phone behind NAT, after its router was switched off and on
 	nowhere  = netip.AddrPort{}
 	blackout = netip.MustParseAddrPort("0.0.0.0:4000")
 )
@@ -17,11 +19,13 @@ var (
 func TestLatch(t *testing.T) {
 	type step struct {
 		sdp  netip.AddrPort // negotiated, when valid
+		sip  netip.Addr     // where the negotiation came from
 		from netip.AddrPort // else a packet
 		want bool
 		to   netip.AddrPort // destination after it
 	}
-	sdp := func(a, to netip.AddrPort) step { return step{sdp: a, to: to} }
+	sdp := func(a, to netip.AddrPort) step { return step{sdp: a, sip: nat.Addr(), to: to} }
+	unknown := func(a, to netip.AddrPort) step { return step{sdp: a, to: to} }
 	packet := func(from netip.AddrPort, want bool, to netip.AddrPort) step {
 		return step{from: from, want: want, to: to}
 	}
@@ -31,21 +35,30 @@ func TestLatch(t *testing.T) {
 	}{
 		{"before any negotiation", []step{packet(phone, false, nowhere)}},
 		{"the phone is where it says", []step{sdp(phone, phone), packet(phone, true, phone), packet(stranger, false, phone), packet(phone, true, phone)}},
-		{"behind NAT", []step{sdp(phone, phone), packet(nat, true, nat), packet(stranger, false, nat), packet(nat, true, nat)}},
-		{"a stranger was first, the phone is where it says", []step{sdp(phone, phone), packet(stranger, true, stranger), packet(phone, true, phone), packet(stranger, false, phone)}},
+		{"behind NAT, on the host that SIP comes from", []step{sdp(phone, phone), packet(nat, true, nat), packet(stranger, false, nat), packet(nat, true, nat)}},
+		{"behind NAT, on another port than it says", []step{sdp(phone, phone), packet(other, true, other), packet(stranger, false, other), packet(nat, false, other)}},
+		{"nobody knows where SIP comes from", []step{unknown(phone, phone), packet(nat, false, phone), packet(other, true, other)}},
+		{"a stranger was first", []step{sdp(phone, phone), packet(stranger, false, phone), packet(phone, true, phone), packet(stranger, false, phone)}},
+		{"a stranger was first, the phone is behind NAT", []step{sdp(phone, phone), packet(stranger, false, phone), packet(nat, true, nat)}},
+		{"muted, a refresh, a stranger", []step{sdp(phone, phone), packet(phone, true, phone), sdp(phone, phone), packet(stranger, false, phone), packet(phone, true, phone)}},
 		{"moves", []step{sdp(phone, phone), packet(phone, true, phone), sdp(moved, moved), packet(phone, true, moved), packet(moved, true, moved), packet(phone, false, moved)}},
+		{"moves, a stranger was first", []step{sdp(phone, phone), packet(phone, true, phone), sdp(moved, moved), packet(stranger, false, moved), packet(moved, true, moved)}},
 		{"moves to behind NAT, the old source lingers", []step{sdp(phone, phone), packet(phone, true, phone), sdp(moved, moved), packet(phone, true, moved),
 			packet(nat, true, nat), packet(phone, false, nat)}},
 		{"refresh behind NAT", []step{sdp(phone, phone), packet(nat, true, nat), sdp(phone, nat), packet(nat, true, nat), packet(stranger, false, nat)}},
+		{"refresh behind NAT, somebody else was first", []step{sdp(phone, phone), packet(nat, true, nat), sdp(phone, nat), packet(stranger, false, nat),
+			packet(other, false, nat), packet(rebooted, false, nat), packet(nat, true, nat)}},
+		{"SIP by another way, the source stays known", []step{sdp(phone, phone), packet(nat, true, nat), unknown(phone, nat), packet(rebooted, false, nat), packet(nat, true, nat)}},
 		{"hold and resume behind NAT", []step{sdp(phone, phone), packet(nat, true, nat), sdp(blackout, nowhere), packet(stranger, false, nowhere),
-			packet(nat, true, nowhere), sdp(phone, nat), packet(nat, true, nat), packet(stranger, false, nat)}},
+			packet(nat, true, nowhere), sdp(phone, nat), packet(stranger, false, nat), packet(nat, true, nat), packet(stranger, false, nat)}},
+		{"another way through NAT after a hold", []step{sdp(phone, phone), packet(nat, true, nat), sdp(blackout, nowhere), sdp(phone, nat), packet(rebooted, true, rebooted)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var l Latch
 			for i, s := range tt.steps {
 				if s.sdp.IsValid() {
-					l.negotiated(s.sdp)
+					l.negotiated(s.sdp, s.sip)
 				} else if got := l.admit(s.from, true); got != s.want {
 					t.Errorf("step %d: packet from %s admitted = %v, want %v", i, s.from, got, s.want)
 				}
@@ -59,9 +72,9 @@ func TestLatch(t *testing.T) {
 
 func TestLatchBelievesAnOldSourceThatGoesOn(t *testing.T) {
 	var l Latch
-	l.negotiated(phone)
+	l.negotiated(phone, nat.Addr())
 	l.admit(phone, true)
-	l.negotiated(moved)
+	l.negotiated(moved, nat.Addr())
 	for range lingering + 1 {
 		if !l.admit(phone, true) {
 			t.Fatal("the old source was refused while nobody else had come")
@@ -72,10 +85,38 @@ func TestLatchBelievesAnOldSourceThatGoesOn(t *testing.T) {
 	}
 }
 
+// A router that was switched off and on gives the phone another port; the re-INVITE that the phone sends then names the same address as ever.
+func TestLatchFollowsARouterThatWasSwitchedOffAndOn(t *testing.T) {
+	var l Latch
+	l.negotiated(phone, nat.Addr())
+	l.admit(nat, true)
+	for range 2 * lingering {
+		if l.admit(rebooted, true) {
+			t.Fatal("another source got in without a negotiation")
+		}
+	}
+	l.negotiated(phone, nat.Addr())
+	for range lingering {
+		if l.admit(stranger, true) || l.admit(rebooted, true) {
+			t.Fatal("another source got in at once")
+		}
+	}
+	if l.admit(stranger, true) || !l.admit(rebooted, true) || l.destination() != rebooted {
+		t.Errorf("after a second without a packet from the source we send to %v, want %v", l.destination(), rebooted)
+	}
+	l.negotiated(phone, nat.Addr())
+	l.admit(rebooted, true) // no doubt about it
+	for range 2 * lingering {
+		if l.admit(nat, true) {
+			t.Fatal("another source got in though the true one had been heard")
+		}
+	}
+}
+
 func TestLatchIsNotClosedByComfortNoise(t *testing.T) {
 	var l Latch
-	l.negotiated(phone)
-	if l.admit(stranger, false) {
+	l.negotiated(phone, nat.Addr())
+	if l.admit(nat, false) {
 		t.Error("a packet of a type that was not negotiated opened the latch")
 	}
 	if !l.admit(phone, false) || l.Source.IsValid() {

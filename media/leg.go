@@ -78,14 +78,14 @@ func NewLeg(cfg LegConfig, conn Conn) *Leg {
 // LocalAddr is where the leg receives RTP; RTCP is one port above.
 func (l *Leg) LocalAddr() netip.AddrPort { return l.conn.LocalAddr() }
 
-// Update tells the leg what a negotiation has agreed, the first one and every later one, also when nothing has changed:
-// it lets a new source in (Latch).  It takes effect at the next Pull.  SSRC, sequence numbers and timestamps go on.
+// Update tells the leg what a negotiation has agreed, the first one and every later one, also when nothing has changed
+// (Latch).  It takes effect at the next Pull.  SSRC, sequence numbers and timestamps go on.
 // A Session without a codec is our own bug, and panics.
 func (l *Leg) Update(s Session) {
 	if s.Codec == nil {
 		panic("media: a session without a codec")
 	}
-	s.Remote, s.RemoteRTCP = unmapped(s.Remote), unmapped(s.RemoteRTCP)
+	s.Remote, s.RemoteRTCP, s.Signalling = unmapped(s.Remote), unmapped(s.RemoteRTCP), s.Signalling.Unmap().WithZone("")
 	l.control.negotiated(s)
 	l.give(&order{session: &s})
 }
@@ -121,7 +121,7 @@ func (l *Leg) State() LegState {
 func (l *Leg) negotiated(s Session) {
 	before := l.state.Agreed
 	l.state.Agreed = agreed(s)
-	l.state.Latch.negotiated(s.Remote)
+	l.state.Latch.negotiated(s.Remote, s.Signalling)
 	if before.Codec != s.Codec.Name {
 		l.use(s.Codec)
 	} else if before.Ptime != s.Ptime {

@@ -421,9 +421,39 @@ func TestStrangersNeverEnter(t *testing.T) {
 	})
 }
 
+// Anna mutes her phone, which sends nothing then; SIP goes on as it always does; and a stranger tries all ports.
+func TestStrangersNeverEnterWhileThePeerIsSilent(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	home := c.Addr
+	c.Says(1000)
+	c.ticks(50)
+	c.Silent = true
+	c.ticks(50)
+	c.Leg.Update(c.Session()) // a session refresh
+	heard := c.heard
+	c.Addr, c.SSRC = netip.MustParseAddrPort("198.51.100.66:9"), 666
+	c.Says(440)
+	for range 50 {
+		c.ticks(1)
+		c.Leg.Push(c.now, nil)
+	}
+	if c.heard != heard {
+		t.Errorf("%d frames of a stranger in the room", c.heard-heard)
+	}
+	c.wantStats("strangers", c.Leg.Stats().Strangers, 50)
+	c.Conn.Sent(func(_ []byte, to netip.AddrPort) {
+		if to != home {
+			t.Errorf("the room's sound went to %s", to)
+		}
+	})
+}
+
 func TestBehindNAT(t *testing.T) {
 	c := newCall(t, codec.PCMA)
 	outside := netip.MustParseAddrPort("203.0.113.7:61000")
+	s := c.Session()
+	s.Signalling = outside.Addr()
+	c.Leg.Update(s)
 	c.Addr = outside
 	c.Says(1000)
 	c.Packet(13, c.TS, false, []byte{70}) // comfort noise was not agreed and does not open the latch

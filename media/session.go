@@ -12,7 +12,7 @@ import (
 type Session struct {
 	Remote      netip.AddrPort // where RTP goes by SDP; invalid, unspecified (0.0.0.0) or port 0: nothing can be sent
 	RemoteRTCP  netip.AddrPort // where RTCP goes; invalid: the port above Remote
-	Signalling  netip.Addr     // where the call's SIP comes from: a phone behind NAT sends from there; invalid: unknown
+	Signalling  netip.Addr     // where the call's SIP comes from, as a phone behind NAT sends from there; invalid: unknown (Latch)
 	Codec       *codec.Codec   // the one voice codec of the call, both ways
 	PayloadType uint8          // of Codec, by the offerer's numbering
 	EventType   uint8          // payload type of telephone-event (RFC 4733); 0: not negotiated
