@@ -20,9 +20,10 @@ test: tools ## everything, with the race detector; ends with a list of what was 
 bench: build ## 200 legs in 20 rooms on this machine, with the limits that we promise
 	$(GO) run ./bench -server-binary bin/sipconf -legs 200 -rooms 20
 
-lint: ## gofmt, vet and staticcheck
+lint: ## gofmt, vet, staticcheck, and whether it builds for another system
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-formatted:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	GOOS=darwin $(GO) build ./... # what has a file for Linux has another one beside it
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
 
 FUZZTIME ?= 20s

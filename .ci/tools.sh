@@ -13,8 +13,11 @@ command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || missing+=(d
 if [ ${#missing[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		echo "tools: installing ${missing[*]}"
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 ||
-			echo "tools: could not install ${missing[*]}"
+		said=$({ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } 2>&1) ||
+			{
+				tail -n 10 <<<"$said"
+				echo "tools: could not install ${missing[*]}, see above"
+			}
 	else
 		echo "tools: not root, so ${missing[*]} cannot be installed: apt-get install ${missing[*]}"
 	fi

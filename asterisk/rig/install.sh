@@ -13,6 +13,9 @@
 #
 #   ${SIPCONF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sipconf}/asterisk-sid
 #
+# SIPCONF_DEBIAN_MIRROR is the address of the Debian archive to fetch it from;
+# without it debootstrap asks the one that it knows itself.
+#
 # Exit status: 0 it is there; 2 it cannot be made here (not root, no debootstrap,
 # no network); 3 with --check: it is not there.
 set -eu
@@ -70,8 +73,8 @@ if ! whole; then
 	fi
 	# A folder left half-built by an interrupted run is no use to anybody.
 	rm -rf "$PART" "$DIR"
-	say "making $DIR (Debian sid from $MIRROR; about a minute, 600 MB)"
-	if ! debootstrap --variant=minbase --include="$PACKAGES" sid "$PART" "$MIRROR" >"$CACHE/asterisk-sid.log" 2>&1 9>&-; then
+	say "making $DIR (Debian sid${MIRROR:+ from $MIRROR}; about a minute, 600 MB)"
+	if ! debootstrap --variant=minbase --include="$PACKAGES" sid "$PART" ${MIRROR:+"$MIRROR"} >"$CACHE/asterisk-sid.log" 2>&1 9>&-; then
 		tail -n 20 "$CACHE/asterisk-sid.log" >&2
 		rm -rf "$PART"
 		fail "debootstrap failed; the whole log is $CACHE/asterisk-sid.log"
