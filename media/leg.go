@@ -122,6 +122,7 @@ func (l *Leg) negotiated(s Session) {
 	before := l.state.Agreed
 	l.state.Agreed = agreed(s)
 	l.state.Latch.negotiated(s.Remote, s.Signalling)
+	l.state.Source.negotiated()
 	if before.Codec != s.Codec.Name {
 		l.use(s.Codec)
 	} else if before.Ptime != s.Ptime {

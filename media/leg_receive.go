@@ -133,22 +133,12 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 // follow counts the packet in its source's sequence, and says whether its sound is to be used.
 func (l *Leg) follow(p *packet, now int64) bool {
 	s := &l.state.Source
-	if s.Known && p.ssrc != s.SSRC && p.ssrc == s.Old && now-s.Last < int64(200*time.Millisecond) {
-		l.late.Add(1) // overtaken by the new source, or a second voice beside it, which would tear the first one to pieces
+	if s.overtaken(p.ssrc, now) {
+		l.late.Add(1)
 		return false
 	}
 	if !s.Known || p.ssrc != s.SSRC {
-		// RFC 3550 section 8: a new SSRC is a new stream with its own numbers.  Asterisk changes it with every source (MOH, bridging).
-		if s.Known {
-			l.sources.Add(1)
-			l.lostBefore += s.Seqs.Lost()
-		}
-		*s = Source{Known: true, SSRC: p.ssrc, Old: s.SSRC, TS: p.ts, Ext: int64(p.ts)}
-		l.state.Muted = Window{}
-		if l.state.Presses.Active {
-			l.state.Muted = Window{math.MinInt64, math.MaxInt64}
-		}
-		l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
+		l.turnTo(p)
 	}
 	s.Last = now
 	if !s.Seqs.add(p.seq) {
@@ -157,6 +147,24 @@ func (l *Leg) follow(p *packet, now int64) bool {
 	}
 	l.published(s)
 	return true
+}
+
+// turnTo begins with a new source.  RFC 3550 section 8: a new SSRC is a new stream with its own numbers.  Asterisk changes it with
+// every source of its own (music on hold, bridging).
+func (l *Leg) turnTo(p *packet) {
+	s := &l.state.Source
+	if s.Known {
+		l.sources.Add(1)
+		l.lostBefore += s.Seqs.Lost()
+	} else {
+		s.SSRC = p.ssrc // nobody was before
+	}
+	*s = Source{Known: true, SSRC: p.ssrc, Old: s.SSRC, TS: p.ts, Ext: int64(p.ts)}
+	l.state.Muted = Window{}
+	if l.state.Presses.Active {
+		l.state.Muted = Window{math.MinInt64, math.MaxInt64}
+	}
+	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
 }
 
 // receiveSound puts audio into the jitter buffer; comfort noise tells it that nothing is to be expected.

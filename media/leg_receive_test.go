@@ -357,6 +357,76 @@ func TestPeerChangesItsSSRC(t *testing.T) {
 	c.wantLevel(c.last(30), 1000, -12)
 }
 
+// stream is what tells a sender's packets from another's.
+type stream struct {
+	ssrc uint32
+	seq  uint16
+	ts   uint32
+}
+
+// switchTo goes on as another sender, and returns the one it was.
+func (c *call) switchTo(s stream) stream {
+	was := stream{c.SSRC, c.Seq, c.TS}
+	c.SSRC, c.Seq, c.TS = s.ssrc, s.seq, s.ts
+	return was
+}
+
+// Music on hold comes from the PBX, which calls us back to the phone by a re-INVITE: what the phone says then is heard at once.
+func TestPeerComesBackFromMusicOnHold(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	home, pbx := c.Addr, netip.MustParseAddrPort("198.51.100.1:14000")
+	moveTo := func(to netip.AddrPort) {
+		c.Addr = to
+		c.Leg.Update(c.Session())
+	}
+	c.Says(1000)
+	c.ticks(50)
+	moveTo(pbx)
+	voice := c.switchTo(stream{77, 5, 12345})
+	c.ticks(50)
+	moveTo(home)
+	c.switchTo(voice)
+	heard := c.heard
+	c.ticks(10)
+	if got := c.heard - heard; got != 9 {
+		t.Errorf("heard %d of the 10 frames after the hold, want all but the one held back", got)
+	}
+	c.wantStats("late", c.Leg.Stats().Late, 0)
+}
+
+// Asterisk goes from one source to another and back without SIP: after three packets that is believed.
+func TestPeerComesBackWithoutANegotiation(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Says(1000)
+	c.ticks(50)
+	voice := c.switchTo(stream{77, 5, 12345})
+	c.ticks(50)
+	c.switchTo(voice)
+	c.ticks(50)
+	c.wantStats("late", c.Leg.Stats().Late, 2)
+	c.wantStats("sources", c.Leg.Stats().Sources, 2)
+	c.wantLevel(c.last(40), 1000, -12)
+}
+
+// Two voices on one address, packet by packet: the newer one is heard, whole.
+func TestASecondVoiceDoesNotTearTheFirst(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Says(300)
+	c.ticks(50)
+	second := stream{77, 5, 12345}
+	for range 50 {
+		c.Says(300)
+		c.Tick()
+		second = c.switchTo(second)
+		c.Says(1000)
+		c.Tick()
+		second = c.switchTo(second)
+		c.pull()
+	}
+	c.wantStats("sources", c.Leg.Stats().Sources, 1)
+	c.wantStats("late", c.Leg.Stats().Late, 49)
+}
+
 func TestPeerSetsItsClock(t *testing.T) {
 	c := newCall(t, codec.PCMA)
 	c.Says(1000)

@@ -56,7 +56,8 @@ func newSender() Sender {
 type Source struct {
 	Known   bool
 	SSRC    uint32
-	Old     uint32 // the SSRC before this one, whose late packets are none of ours
+	Old     uint32 // the SSRC before this one, whose late packets are none of ours; SSRC itself: there is none
+	Again   uint8  // packets of Old in a row
 	Last    int64  // when its last packet came
 	TS      uint32 // the newest timestamp, and
 	Ext     int64  // the same, unwrapped
@@ -64,6 +65,23 @@ type Source struct {
 	Jitter  float64
 	Seqs    Sequence
 }
+
+// oldAgain is how many packets of the old SSRC in a row show that the peer is back at it: no network overtakes 60 ms.
+const oldAgain = 3
+
+// overtaken says whether a packet is one of the old SSRC that the new one has overtaken.  It may also be a second voice beside the new
+// one; to follow both would tear both to pieces.
+func (s *Source) overtaken(ssrc uint32, now int64) bool {
+	if !s.Known || ssrc == s.SSRC || ssrc != s.Old {
+		s.Again = 0
+		return false
+	}
+	s.Again++
+	return s.Again < oldAgain && now-s.Last < int64(200*time.Millisecond)
+}
+
+// negotiated forgets the old SSRC: who comes back from music on hold, or from a transfer that failed, is back at once.
+func (s *Source) negotiated() { s.Old, s.Again = s.SSRC, 0 }
 
 // unwrap places a timestamp next to the newest one, so that 32 bits never run over.
 func (s *Source) unwrap(ts uint32) int64 {
