@@ -17,7 +17,7 @@ var errPortBusy = errors.New("port in use")
 // Config is what an Engine needs to know.  The zero value is good; immutable after New.
 type Config struct {
 	Ports     PortRange                 // UDP ports for legs; zero: 20000 to 29999
-	PortRest  time.Duration             // how long a pair of ports rests between two calls; zero: 5 s
+	PortRest  time.Duration             // how long a pair of ports rests between two calls while there are others; zero: 5 s
 	Loops     int                       // media loops; zero: GOMAXPROCS
 	JitterMax time.Duration             // the most audio that a jitter buffer may hold back; zero: 100 ms
 	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
@@ -96,12 +96,13 @@ func (e *Engine) Open(local netip.Addr) (*Leg, error) {
 		if err == nil {
 			return leg, nil
 		}
-		e.ports.give(port, time.Now()) // a busy port rests like a used one
 		if !errors.Is(err, errPortBusy) {
+			e.ports.give(port, time.Now())
 			return nil, err
 		}
+		e.ports.refused(port, time.Now())
 	}
-	return nil, ErrNoPorts
+	return nil, e.ports.exhausted()
 }
 
 // openOn opens both sockets of a leg, or none.
@@ -217,10 +218,4 @@ func (e *Engine) Stats() Stats {
 	s.Legs = len(e.legs)
 	e.mu.Unlock()
 	return s
-}
-
-// LogValue writes the figures as one group of a log line.
-func (s Stats) LogValue() slog.Value {
-	return slog.GroupValue(slog.Int("legs", s.Legs), slog.Uint64("ticks", s.Ticks), slog.Uint64("late", s.LateTicks),
-		slog.Uint64("skipped", s.Skipped), slog.Duration("wake_p99", s.WakeP99), slog.Duration("end_p99", s.EndP99))
 }

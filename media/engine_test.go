@@ -169,8 +169,9 @@ func TestE2EPortsRunOut(t *testing.T) {
 	if got[0] != 33900 || got[1] != 33904 || got[2] != 33906 {
 		t.Errorf("ports %v", got)
 	}
-	if _, err := e.Open(loopback); !errors.Is(err, media.ErrNoPorts) {
-		t.Errorf("error %v, want ErrNoPorts", err)
+	const want = "no free RTP ports: media.ports: 4 pairs, 3 in calls, 1 used by other programs"
+	if _, err := e.Open(loopback); !errors.Is(err, media.ErrNoPorts) || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 	for _, addr := range []netip.Addr{{}, netip.IPv4Unspecified(), netip.MustParseAddr("192.0.2.1")} {
 		if leg, err := e.Open(addr); err == nil {

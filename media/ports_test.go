@@ -22,13 +22,57 @@ func TestPortsAreLentInTurnAndRest(t *testing.T) {
 	take(20004, nil)
 	p.give(20002, now)
 	take(20006, nil) // in turn, not the first free one
-	take(0, ErrNoPorts)
-	now = now.Add(4 * time.Second)
-	take(0, ErrNoPorts)
+	p.give(20006, now.Add(time.Second))
+	take(20002, nil) // none has rested: the one that has rested longest
+	p.give(20004, now.Add(2*time.Second))
+	now = now.Add(6 * time.Second)
+	take(20006, nil)
 	now = now.Add(time.Second)
-	take(20002, nil)
+	take(20004, nil)
+	take(0, ErrNoPorts)
 	if p.inUse() != 3 {
 		t.Errorf("%d in use, want 3", p.inUse())
+	}
+}
+
+// All three hang up and call again at once, while another program has one of four pairs.
+func TestEverybodyCallsAgain(t *testing.T) {
+	p, err := newPorts(PortRange{20000, 20007}, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1000, 0)
+	const foreign = 20004
+	open := func() (uint16, error) {
+		for range len(p.lent) {
+			port, err := p.take(now)
+			if err != nil {
+				return 0, err
+			}
+			if port != foreign {
+				return port, nil
+			}
+			p.refused(port, now)
+		}
+		return 0, p.exhausted()
+	}
+	for range 3 {
+		var calls []uint16
+		for range 3 {
+			port, err := open()
+			if err != nil {
+				t.Fatalf("call %d: %v", len(calls), err)
+			}
+			calls = append(calls, port)
+		}
+		const want = "no free RTP ports: media.ports: 4 pairs, 3 in calls, 1 used by other programs"
+		if _, err := open(); !errors.Is(err, ErrNoPorts) || err.Error() != want {
+			t.Errorf("a fourth call: %v, want %s", err, want)
+		}
+		for _, port := range calls {
+			now = now.Add(time.Millisecond)
+			p.give(port, now)
+		}
 	}
 }
 
