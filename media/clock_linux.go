@@ -42,7 +42,7 @@ type alarm struct {
 func newAlarm(first int64) (*alarm, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("open the timer of a media loop: %w", err)
+		return nil, fmt.Errorf("open the timer of a media loop: %w", noDescriptors(err))
 	}
 	a := &alarm{file: os.NewFile(uintptr(fd), "timerfd")}
 	a.due = a.passed

@@ -41,7 +41,7 @@ func listenUDP(local netip.AddrPort) (Conn, error) {
 	// socket(2): SOCK_NONBLOCK and SOCK_CLOEXEC at once, so that no child process ever inherits it by accident.
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err != nil {
-		return nil, fmt.Errorf("open UDP socket: %w", err)
+		return nil, fmt.Errorf("open UDP socket: %w", noDescriptors(err))
 	}
 	setOptions(fd, family)
 	if err := unix.Bind(fd, address); err != nil {
@@ -52,6 +52,18 @@ func listenUDP(local netip.AddrPort) (Conn, error) {
 		return nil, fmt.Errorf("bind %s: %w", local, err)
 	}
 	return newUDPSocket(fd, local), nil
+}
+
+// noDescriptors says what to do about the errors of a process, or a machine, that has no descriptors left (socket(2)).  Each
+// call takes two.
+func noDescriptors(err error) error {
+	switch {
+	case errors.Is(err, unix.EMFILE):
+		return fmt.Errorf("%w: raise LimitNOFILE of the service, or ulimit -n", err)
+	case errors.Is(err, unix.ENFILE):
+		return fmt.Errorf("%w: raise the machine's fs.file-max (sysctl)", err)
+	}
+	return err
 }
 
 func newUDPSocket(fd int, local netip.AddrPort) *udpSocket {
