@@ -31,7 +31,7 @@ type Engine struct {
 	ports    *ports
 	loops    []*Loop
 	reporter *reporter
-	broken   chan breakage
+	broken   *breakages
 	logging  sync.WaitGroup
 	turn     atomic.Uint32 // of the loops, for Loop
 
@@ -55,7 +55,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, ports: ports, broken: make(chan breakage, 16), legs: make(map[*Leg]struct{})}
+	e := &Engine{cfg: cfg, ports: ports, broken: newBreakages(), legs: make(map[*Leg]struct{})}
 	for i := range cfg.Loops {
 		loop, err := startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), e.broken)
 		if err != nil {
@@ -68,14 +68,16 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.reporter = startReporter(e)
 	e.logging.Add(1)
-	go e.logBroken() // ends when Close closes e.broken; Close waits
+	go e.logBroken() // ends when Close closes the wake-up; Close waits
 	return e, nil
 }
 
 func (e *Engine) logBroken() {
 	defer e.logging.Done()
-	for b := range e.broken {
-		b.report(e.cfg.Log, e.cfg.Broken)
+	for range e.broken.wake {
+		for _, b := range e.broken.take() {
+			b.report(e.cfg.Log, e.cfg.Broken)
+		}
 	}
 }
 
@@ -179,7 +181,7 @@ func (e *Engine) Close() {
 	for _, l := range e.loops {
 		l.close()
 	}
-	close(e.broken)
+	close(e.broken.wake)
 	e.logging.Wait()
 }
 

@@ -218,6 +218,25 @@ func TestLoopSurvivesPanics(t *testing.T) {
 	}
 }
 
+// Forty rooms break in one tick, while the owner is still busy with the first.
+func TestOwnersOfAllBrokenRoomsAreTold(t *testing.T) {
+	const rooms = 40
+	told, goOn := make(chan struct{}, rooms), make(chan struct{})
+	e := newEngine(t, media.Config{Loops: 1, Broken: func(media.Bus, any) { <-goOn; told <- struct{}{} }})
+	loop := e.Loop()
+	run(t, loop, func() {
+		for range rooms {
+			loop.Add(&busFunc{func(int64) { panic("a room went wrong") }})
+		}
+	})
+	run(t, loop, func() {}) // after the tick
+	close(goOn)
+	e.Close()
+	if len(told) != rooms {
+		t.Errorf("%d owners were told, want %d", len(told), rooms)
+	}
+}
+
 func TestLegsMoveAndCloseAnywhere(t *testing.T) {
 	e := newEngine(t, media.Config{Loops: 2})
 	leg, err := e.Open(loopback)

@@ -1,9 +1,6 @@
 package media
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -25,13 +22,13 @@ type Bus interface {
 // queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
 // Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
-	broken chan<- breakage // panics on their way to the log; full: dropped, they are counted anyway
-	buses  []Bus           // on the loop only
-	at     int             // which bus is being ticked, -1 between ticks; on the loop only
-	ticked Bus             // that bus, also when it has just removed itself; on the loop only
-	spare  []func()        // the mailbox's other slice; on the loop only
-	thread atomic.Int64    // id of the locked thread
-	legs   atomic.Int64    // attached
+	broken *breakages
+	buses  []Bus        // on the loop only
+	at     int          // which bus is being ticked, -1 between ticks; on the loop only
+	ticked Bus          // that bus, also when it has just removed itself; on the loop only
+	spare  []func()     // the mailbox's other slice; on the loop only
+	thread atomic.Int64 // id of the locked thread
+	legs   atomic.Int64 // attached
 	clock  loopClock
 	work   scratch // of the attached legs; on the loop only
 	ended  chan struct{}
@@ -39,18 +36,13 @@ type Loop struct {
 	mu     sync.Mutex
 	mail   []func()
 	closed bool
-}
 
-// breakage is a panic that a loop survived.
-type breakage struct {
-	bus    Bus // nil: it was a function given to Do
-	reason any
-	stack  []byte
+	post atomic.Bool // there is mail, or an end: else the tick goes by without the lock
 }
 
 // startLoop starts the loop's thread; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
 // the loops do not all wake at once.
-func startLoop(phase int64, broken chan<- breakage) (*Loop, error) {
+func startLoop(phase int64, broken *breakages) (*Loop, error) {
 	first := monotonic()/int64(frameTime)*int64(frameTime) + phase + int64(frameTime)
 	alarm, err := newAlarm(first)
 	if err != nil {
@@ -70,6 +62,7 @@ func (l *Loop) Do(f func()) bool {
 		return false
 	}
 	l.mail = append(l.mail, f)
+	l.post.Store(true)
 	return true
 }
 
@@ -105,6 +98,7 @@ func (l *Loop) onLoop() bool {
 func (l *Loop) close() {
 	l.mu.Lock()
 	l.closed = true
+	l.post.Store(true)
 	l.mu.Unlock()
 	<-l.ended
 }
@@ -156,7 +150,11 @@ func (l *Loop) tickOn(now int64) {
 
 // readMail runs the queued functions in order; false when the loop is closed and there are no more.
 func (l *Loop) readMail() bool {
+	if !l.post.Load() { // nearly always
+		return true
+	}
 	l.mu.Lock()
+	l.post.Store(false)
 	mail, closed := l.mail, l.closed
 	l.mail = l.spare[:0]
 	l.mu.Unlock()
@@ -179,17 +177,5 @@ func (l *Loop) call(f func()) {
 
 func (l *Loop) broke(bus Bus, reason any) {
 	l.clock.panics.Add(1)
-	select {
-	case l.broken <- breakage{bus, reason, debug.Stack()}:
-	default:
-	}
-}
-
-// report logs a panic and tells the owner of the bus; off the loop.
-func (b breakage) report(log *slog.Logger, tell func(Bus, any)) {
-	log.LogAttrs(context.Background(), slog.LevelError, "panic on the media loop",
-		slog.String("bus", fmt.Sprintf("%T", b.bus)), slog.Any("err", b.reason), slog.String("stack", string(b.stack)))
-	if b.bus != nil && tell != nil {
-		tell(b.bus, b.reason)
-	}
+	l.broken.add(breakage{bus, reason, debug.Stack()})
 }
