@@ -2,7 +2,10 @@ package rooms
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
+
+	"github.com/sipconf/sipconf/media"
 )
 
 // Kind is what happened.
@@ -12,17 +15,18 @@ const (
 	RoomCreated Kind = iota + 1 // somebody has taken the first seat
 	RoomGone                    // the last seat is free again
 	Joined                      // a participant is in the room
-	Left                        // he has left it; Reason and Duration are set
+	Left                        // he has left it; Reason, Duration and Stats are set
 	Pressed                     // he has pressed a key; Digit is set
 	Talking                     // he has begun to talk
 	Quiet                       // he has stopped, was muted, held, or has left
 	Renamed                     // somebody else is on the call now; Name and Number are his
+	Unheard                     // not one packet of his has come, although it could have; Remote, Duration and Stats are set
 )
 
 var kindNames = [...]string{
 	RoomCreated: "room created", RoomGone: "room gone", Joined: "joined", Left: "left",
 	Pressed: "digit pressed", Talking: "talking", Quiet: "quiet",
-	Renamed: "renamed",
+	Renamed: "renamed", Unheard: "no sound comes from the caller",
 }
 
 // String is the message under which the event is logged.
@@ -37,12 +41,14 @@ func (k Kind) String() string {
 // are zero.
 type Event struct {
 	Kind         Kind
-	Room         string        // the room's number
-	Call         string        // the participant's ID; empty for events of the room itself
-	Name, Number string        // the participant's
-	Digit        byte          // '0' to '9', '*', '#', 'A' to 'D'
-	Reason       string        // why he left
-	Duration     time.Duration // how long he was in the room, or how long there was one
+	Room         string         // the room's number
+	Call         string         // the participant's ID; empty for events of the room itself
+	Name, Number string         // the participant's
+	Digit        byte           // '0' to '9', '*', '#', 'A' to 'D'
+	Reason       string         // why he left
+	Duration     time.Duration  // how long he was in the room, how long there was one, or how long nothing has come
+	Remote       netip.AddrPort // where his SDP says that he is
+	Stats        media.LegStats // what went through his leg
 }
 
 // level is how loud the event is in the log: keys may be somebody's PIN, and talking comes too often.
@@ -50,6 +56,8 @@ func (e Event) level() slog.Level {
 	switch e.Kind {
 	case Pressed, Talking, Quiet:
 		return slog.LevelDebug
+	case Unheard:
+		return slog.LevelWarn
 	}
 	return slog.LevelInfo
 }
@@ -64,11 +72,29 @@ func (e Event) attrs() []slog.Attr {
 	case Joined, Renamed:
 		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number))
 	case Left:
-		attrs = append(attrs, slog.String("reason", e.Reason), slog.Duration("duration", e.Duration))
+		attrs = append(attrs, slog.String("reason", e.Reason), slog.Duration("duration", e.Duration),
+			slog.Uint64("in", e.Stats.PacketsIn), slog.Uint64("out", e.Stats.PacketsOut), slog.Int64("lost", e.Stats.Lost),
+			slog.Duration("concealed", e.Stats.Concealed), slog.Uint64("strangers", e.Stats.Strangers),
+			slog.Uint64("unknown_type", e.Stats.UnknownType))
+	case Unheard:
+		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number), slog.Duration("for", e.Duration),
+			slog.String("remote", e.Remote.String()), slog.Uint64("strangers", e.Stats.Strangers),
+			slog.Uint64("unknown_type", e.Stats.UnknownType), slog.String("hint", e.hint()))
 	case RoomGone:
 		attrs = append(attrs, slog.Duration("duration", e.Duration))
 	case Pressed:
 		attrs = append(attrs, slog.String("digit", string(rune(e.Digit))))
 	}
 	return attrs
+}
+
+// hint is where somebody who is not heard should look first.
+func (e Event) hint() string {
+	switch {
+	case e.Stats.UnknownType > 0:
+		return "his packets have a payload type that was not agreed: does his side send another codec than its SDP says?"
+	case e.Stats.Strangers > 0:
+		return "RTP comes from another address than his SDP says: is there NAT in between, or a wrong address in the SDP?"
+	}
+	return "a firewall between him and media.ports, or a wrong address in the SDP (sip.advertise)?"
 }

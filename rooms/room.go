@@ -115,7 +115,7 @@ func (r *Room) exit(i int, reason string) {
 	p.phase = gone
 	p.frame = nil
 	left := p.event(Left)
-	left.Reason, left.Duration = reason, time.Since(p.since)
+	left.Reason, left.Duration, left.Stats = reason, time.Since(p.since), p.leg.Stats()
 	r.events.put(left)
 	if r.tones != nil && len(r.members) > 0 {
 		r.chime.leave()

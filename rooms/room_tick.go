@@ -1,6 +1,10 @@
 package rooms
 
-import "github.com/sipconf/sipconf/media/mixer"
+import (
+	"time"
+
+	"github.com/sipconf/sipconf/media/mixer"
+)
 
 // Tick pulls one frame from every leg and then pushes one to every leg. On the loop only; it
 // allocates nothing.
@@ -26,11 +30,34 @@ func (r *Room) pull(p *Participant, now int64) {
 	p.rights = derive(p.phase, p.flags, p.leg.Held())
 	p.heard = p.rights.heard && p.leg.Heard()
 	r.meter(p)
+	if p.awaits < patience {
+		r.await(p)
+	}
 	for _, digit := range p.leg.Digits() {
 		p.keys.press(digit)
 		pressed := p.event(Pressed)
 		pressed.Digit = digit
 		r.events.put(pressed)
+	}
+}
+
+// patience is how many ticks somebody is in a room, not on hold, before it is told that nothing has
+// come of him: 5 s. A phone that has its sound redirected, as by direct media, needs one at most.
+const patience = 250
+
+// await counts a tick in which his first packet could have come, and tells, once in a call, if none did.
+func (r *Room) await(p *Participant) {
+	if p.leg.Held() || p.leg.Listens() {
+		return
+	}
+	p.awaits++
+	if p.awaits < patience {
+		return
+	}
+	e := p.event(Unheard)
+	e.Duration, e.Remote, e.Stats = patience*20*time.Millisecond, p.leg.State().Agreed.Remote, p.leg.Stats()
+	if e.Stats.PacketsIn == 0 {
+		r.events.put(e)
 	}
 }
 
