@@ -1,7 +1,5 @@
 package media
 
-import "math"
-
 // receiveKey takes an event packet (RFC 4733): a key, and sound that must not be heard.  Events share the sequence numbers of
 // the sound when they share its SSRC; some senders repeat the last packet with the same number, so numbers decide nothing here.
 func (l *Leg) receiveKey(p *packet, now int64) {
@@ -30,8 +28,8 @@ func (l *Leg) receiveKey(p *packet, now int64) {
 	}
 }
 
-// mute silences the leg from the beginning of the press on, until unmute: many phones send the tone as sound as well.  The
-// press's timestamp says where in the sound it begins, which has not been played yet, thanks to the jitter buffer.
+// mute silences the leg from the beginning of the press on, until unmute.  The press's timestamp says where in the sound it
+// begins, which has not been played yet, thanks to the jitter buffer.
 func (l *Leg) mute(ts, ssrc uint32) {
 	from, j, near := l.jitter.Next, &l.jitter, int64(l.codec.Rate) // a second
 	if s := &l.state.Source; l.shareClock() && s.Known && s.SSRC == ssrc {
@@ -40,27 +38,23 @@ func (l *Leg) mute(ts, ssrc uint32) {
 			from = at
 		}
 	}
-	l.state.Muted = Window{from, math.MaxInt64}
+	l.state.Muting.begin(from)
 	j.silence(from)
 }
 
 // unmute ends the muting where the press ended; when that is not known, after all that is on hand: it came during the press.
 func (l *Leg) unmute() {
-	m, j := &l.state.Muted, &l.jitter
-	stop := m.From + l.position(int64(l.state.Presses.Length))
-	known := l.shareClock() && m.From != math.MinInt64
-	m.To = max(j.End, j.Next)
+	from, j := l.state.Muting.last().From, &l.jitter
+	stop := from + l.position(int64(l.state.Presses.Length))
+	known := l.shareClock() && from != everything.From
+	to := max(j.End, j.Next)
 	switch {
 	case known && !j.Playing:
-		m.To = stop
+		to = stop
 	case known && stop > j.Next-int64(l.codec.Rate):
-		m.To = min(stop, m.To+int64(j.Frame))
+		to = min(stop, to+int64(j.Frame))
 	}
-}
-
-// muted says whether the frame that was just played from the position on touches a press.
-func (l *Leg) muted(at int64) bool {
-	return at < l.state.Muted.To && l.jitter.Next > l.state.Muted.From
+	l.state.Muting.end(to)
 }
 
 // shareClock says whether events are counted by the clock of the sound, as they nearly always are.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media/mediatest"
 )
 
 func TestKeysAreReportedOnce(t *testing.T) {
@@ -55,6 +56,72 @@ func TestTheToneOfAKeyIsNotHeard(t *testing.T) {
 	if heard := c.frames - c.heard - 1; heard != 10 && heard != 11 {
 		t.Errorf("%d frames muted by a press of 10 frames", heard)
 	}
+	c.wantLevel(c.last(15), 300, -12)
+}
+
+// dials presses keys as fast as a phone with speed dial: 60 ms each, with 40 ms between them, as events and as sound at once.
+func (c *call) dials(keys string, pull func()) {
+	for _, key := range []byte(keys) {
+		ts := c.TS
+		for i := range 5 {
+			c.Says(0)
+			if i < 3 {
+				c.Says(941)
+				c.Event(key, ts, uint16(160*(i+1)), i == 0, i == 2)
+			}
+			c.Tick()
+			pull()
+		}
+	}
+	c.Says(0)
+}
+
+// The playout is so far behind that the next key goes down before the one before it has been played.
+func TestTonesOfFastKeysAreNotHeard(t *testing.T) {
+	for _, stall := range []int{0, 3, 5} { // ticks in which nothing comes, and then all at once
+		c := newCall(t, codec.PCMA)
+		c.Says(300)
+		c.ticks(50)
+		for range 4 {
+			for range stall {
+				c.pull()
+			}
+			for range stall {
+				c.Tick()
+			}
+			c.ticks(10)
+		}
+		c.Says(0)
+		c.ticks(10)
+		start, behind := len(c.sound), c.slack()/8
+		c.dials("1234", func() { c.pull() })
+		c.ticks(20)
+		c.wantDigits("1234")
+		for i, frame := 0, c.sound[start:]; len(frame) > 0; i, frame = i+1, frame[160:] {
+			if got := mediatest.Level(frame[:160], 941, 8000); got > -60 {
+				t.Errorf("%d ms behind: %.0f dBov of a key's tone after %d ms", behind, got, 20*i)
+			}
+		}
+		heard := c.heard
+		c.Says(300)
+		c.ticks(30)
+		if c.heard-heard != 30 {
+			t.Errorf("%d ms behind: heard %d of 30 frames after the keys", behind, c.heard-heard)
+		}
+	}
+}
+
+// All of it comes in one tick, after a stall, together with what is said after it.
+func TestTonesOfFastKeysInOneTick(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Says(0)
+	c.ticks(50)
+	start := len(c.sound)
+	c.dials("12", func() {})
+	c.Says(300)
+	c.ticks(30)
+	c.wantDigits("12")
+	c.wantLevel(c.sound[start:start+10*160], 941, -60)
 	c.wantLevel(c.last(15), 300, -12)
 }
 

@@ -27,7 +27,7 @@ func (l *Leg) Pull(now int64) []int16 {
 	}
 	at := l.jitter.Next
 	l.heard = l.jitter.pop(l.frame)
-	if l.muted(at) {
+	if l.state.Muting.touches(at, l.jitter.Next) {
 		clear(l.frame)
 		l.heard = false
 	}
@@ -160,9 +160,9 @@ func (l *Leg) turnTo(p *packet) {
 		s.SSRC = p.ssrc // nobody was before
 	}
 	*s = Source{Known: true, SSRC: p.ssrc, Old: s.SSRC, TS: p.ts, Ext: int64(p.ts)}
-	l.state.Muted = Window{}
+	l.state.Muting = Muting{}
 	if l.state.Presses.Active {
-		l.state.Muted = Window{math.MinInt64, math.MaxInt64}
+		*l.state.Muting.last() = everything
 	}
 	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
 }

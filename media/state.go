@@ -15,7 +15,7 @@ type LegState struct {
 	Latch   Latch
 	Source  Source
 	Presses Presses
-	Muted   Window // where the sound of the last press lies
+	Muting  Muting // where the sound of presses lies
 	Playout JitterState
 }
 
@@ -105,6 +105,3 @@ func (s *Source) arrived(now int64, ts uint32, rate int) {
 	}
 	s.Transit = transit
 }
-
-// Window is a stretch of the peer's stream, in samples; From >= To is none.
-type Window struct{ From, To int64 }
