@@ -43,7 +43,7 @@ type Call struct {
 	invitation *inbound   // the initial INVITE
 	overtaken  *overtaker // its CANCEL, if that came first
 
-	mailbox   chan func()
+	mailbox   *mailbox
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
 	settled   chan struct{} // the INVITE's goroutine may go: refused, or acknowledged
 	settle    func()
@@ -66,6 +66,7 @@ type Call struct {
 	asked     int        // requests of ours that are under way
 	inviting  bool       // a re-INVITE of ours among them
 	byeSent   bool
+	parting   string // Reason for the BYE that waits for the ACK
 }
 
 // Ending tells how a call ended.
@@ -104,7 +105,7 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		number:     dialled(req),
 		source:     req.Source(),
 		invitation: &inbound{req: req, tx: tx, done: make(chan struct{})},
-		mailbox:    make(chan func(), 32),
+		mailbox:    newMailbox(),
 		settled:    make(chan struct{}),
 		over:       make(chan struct{}),
 		returned:   make(chan struct{}),
@@ -154,7 +155,7 @@ func (c *Call) handle(ctx context.Context) {
 	c.ua.handler(ctx, c)
 }
 
-// recovered keeps a panic, which is our own bug, within its call.
+// recovered keeps a panic, which is our own bug, within its call. To be deferred.
 func (c *Call) recovered(where string) {
 	if r := recover(); r != nil {
 		c.ua.Counters.Panics.Add(1)
@@ -228,8 +229,14 @@ func (c *Call) Answer(ctx context.Context) error {
 	case err := <-result:
 		return err
 	case <-c.over:
-		return ErrEnded
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-result: // says why the call is over
+		return err
+	case <-c.over:
+		return ErrEnded
+	default:
 		return ctx.Err()
 	}
 }
@@ -244,26 +251,12 @@ func (c *Call) Hangup(reason string) {
 	c.post(func() { c.hangup(reason) })
 }
 
-// post sends f to the call's goroutine; false when the call is gone.
-func (c *Call) post(f func()) bool {
-	select {
-	case <-c.gone:
-		return false
-	default:
-	}
-	select {
-	case c.mailbox <- f:
-		return true
-	case <-c.gone:
-		return false
-	}
-}
+// post sends f to the call's goroutine; false when the call is gone. It never
+// blocks.
+func (c *Call) post(f func()) bool { return c.mailbox.put(f) }
 
 // onCancel may be called with sipgo's locks held: it never blocks.
 func (c *Call) onCancel() {
 	c.cancelled.Store(true)
-	select {
-	case c.mailbox <- func() {}: // only to wake run up
-	default:
-	}
+	c.mailbox.ring()
 }

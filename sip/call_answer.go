@@ -14,48 +14,43 @@ func (c *Call) answer(result chan error) {
 		result <- ErrEnded
 		return
 	}
-	in := c.invitation
-	body, err := c.describe(in.req)
+	own, agreed, err := c.describe(c.invitation.req)
 	if err != nil {
-		c.reject(refusalOf(err))
 		result <- err
+		c.reject(refusalOf(err))
 		return
 	}
 	c.answering = result
-	c.accept(in, body)
-	if c.Phase == ringing { // accept did not fail
-		c.Phase = accepted
+	if !c.accept(c.invitation, own.body) {
+		c.refuseCancelled()
+		c.leave(Ending{ByPeer: true, Reason: "cancelled"})
+		return
 	}
+	c.Phase = accepted
+	c.sent(own, agreed)
 }
 
-// accept sends the 2xx to an INVITE and goes on sending it until the ACK comes.
-func (c *Call) accept(in *inbound, body []byte) {
+// accept sends the 2xx to an INVITE and goes on sending it until the ACK
+// comes. It is false when a CANCEL was faster: then the INVITE has its 487. Any
+// other error may pass, and the next retransmission gets through.
+func (c *Call) accept(in *inbound, body []byte) bool {
 	res := c.ua.response(in.req, sipgo.StatusOK, "OK", c.Dialog.contact())
 	for _, h := range capabilities() {
 		res.AppendHeader(h)
 	}
 	c.Timer.answer(res)
 	withSDP(res, body)
-	if err := in.tx.Respond(res); err != nil {
-		c.lost(in, err)
-		return
+	if err := in.tx.Respond(res); errors.Is(err, sipgo.ErrTransactionCanceled) {
+		return false
+	} else if err != nil {
+		c.log.Info("the answer could not be sent, and will be sent again", "err", err)
+	}
+	if c.unacked != nil { // its ACK is lost; the peer goes on, so does the call
+		c.dropUnacked()
 	}
 	now := time.Now()
 	c.unacked = &unacked{in: in, res: res, next: now.Add(t1), interval: t1, deadline: now.Add(64 * t1)}
-}
-
-// lost: the 2xx could not be sent. It crossed a CANCEL, or the connection is gone.
-func (c *Call) lost(in *inbound, err error) {
-	if c.Phase == ringing {
-		c.refuseCancelled()
-	}
-	if in != c.invitation {
-		close(in.done)
-	}
-	if !errors.Is(err, sipgo.ErrTransactionCanceled) {
-		c.log.Info("the caller cannot be reached", "err", err)
-	}
-	c.leave(Ending{ByPeer: true, Reason: "the answer could not be delivered"})
+	return true
 }
 
 // refuseCancelled answers a cancelled INVITE with 487. sipgo does that itself
@@ -105,7 +100,7 @@ func (c *Call) acknowledged(ack *sipgo.Request) {
 	}
 	c.dropUnacked()
 	if c.Phase == leaving { // hung up before the ACK: now the BYE may go (15)
-		c.sendBye("")
+		c.sendBye(c.parting)
 		return
 	}
 	if c.Offered {

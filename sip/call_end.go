@@ -45,18 +45,15 @@ func (c *Call) hangup(reason string) {
 		}
 		c.reject(refuse(sipgo.StatusTemporarilyUnavailable, "Temporarily Unavailable"))
 	case accepted, confirmed:
+		early := c.Phase == accepted
 		c.leave(Ending{Reason: reason})
-		if c.unacked != nil && !c.ua.closing() {
+		if reason != "" {
+			c.parting = fmt.Sprintf("Q.850;cause=16;text=%q", reason)
+		}
+		if early && !c.ua.closing() {
 			return // section 15: no BYE before the ACK; acknowledged or retransmit sends it
 		}
-		if c.unacked != nil {
-			c.dropUnacked()
-		}
-		text := ""
-		if reason != "" {
-			text = fmt.Sprintf("Q.850;cause=16;text=%q", reason)
-		}
-		c.sendBye(text)
+		c.sendBye(c.parting)
 	}
 }
 
@@ -83,6 +80,9 @@ func (c *Call) sendBye(reason string) {
 		return
 	}
 	c.byeSent = true
+	if c.unacked != nil {
+		c.dropUnacked()
+	}
 	req, err := c.Dialog.request(sipgo.BYE)
 	if err != nil {
 		c.log.Warn("no BYE can be sent", "err", err)
@@ -92,10 +92,18 @@ func (c *Call) sendBye(reason string) {
 		req.AppendHeader(sipgo.NewHeader("Reason", reason))
 	}
 	c.ask(req, nil, func(res *sipgo.Response, err error) {
-		if err != nil {
+		switch {
+		case err != nil:
 			c.log.Debug("BYE was not answered", "err", err)
+		case res.StatusCode == sipgo.StatusUnauthorized || res.StatusCode == sipgo.StatusProxyAuthRequired:
+			c.warnOfChallenge(sipgo.BYE)
 		}
 	})
+}
+
+// warnOfChallenge: the peer wants a password within a call, which we have not.
+func (c *Call) warnOfChallenge(method sipgo.RequestMethod) {
+	c.log.Warn("the peer challenges our requests within a call, and may keep its side of it: identify sipconf by its address there, without auth", "method", method, "peer", c.Dialog.Source)
 }
 
 // ask sends a request of ours in the dialog and hands its final response back
@@ -128,12 +136,15 @@ func (c *Call) ask(req *sipgo.Request, again func(), then func(*sipgo.Response, 
 // acknowledge sends the ACK to a 2xx that answered our INVITE.
 func (c *Call) acknowledge(cseq uint32) {
 	ack, err := c.Dialog.ack(cseq)
-	if err == nil {
-		ack.SetBody(nil)
-		dialog := c.Dialog
-		err = c.ua.endpointFor(c.endpoint, ack).send(&dialog, ack)
-	}
 	if err != nil {
-		c.log.Warn("ACK could not be sent", "err", err)
+		c.log.Warn("no ACK can be sent", "err", err)
+		return
 	}
+	ack.SetBody(nil)
+	dialog, endpoint := c.Dialog, c.ua.endpointFor(c.endpoint, ack)
+	go func() { // ends when it is sent; a name has to be looked up, a connection made
+		if err := endpoint.send(&dialog, ack); err != nil {
+			c.log.Warn("ACK could not be sent", "err", err)
+		}
+	}()
 }

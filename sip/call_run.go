@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -43,10 +44,7 @@ type unacked struct {
 // run owns the call until it is gone.
 func (c *Call) run() {
 	defer c.ua.forget(c)
-	defer close(c.gone)
-	defer c.settle()
-	defer c.end()
-	defer c.refuseWaiting()
+	defer c.close()
 	defer c.recovered("signalling")
 
 	timer := time.NewTimer(time.Hour)
@@ -57,13 +55,46 @@ func (c *Call) run() {
 		c.expire(time.Now())
 		timer.Reset(max(0, time.Until(c.nextDeadline())))
 		select {
-		case f := <-c.mailbox:
-			f()
+		case <-c.mailbox.wake:
+			for f := c.mailbox.take(); f != nil; f = c.mailbox.take() {
+				f()
+				c.obeyCancel()
+			}
 		case <-timer.C:
 		case <-returned:
 			returned = nil
 		}
 	}
+}
+
+// close ends what is left when run does. After a panic that is a whole call,
+// of which the peer should know.
+func (c *Call) close() {
+	if c.Phase == accepted || c.Phase == confirmed {
+		c.farewell()
+	}
+	c.end()
+	<-c.returned
+	c.mailbox.close()
+	close(c.gone)
+	c.settle()
+	c.refuseWaiting()
+}
+
+// farewell sends a BYE whose answer nobody waits for.
+func (c *Call) farewell() {
+	defer c.recovered("farewell")
+	req, err := c.Dialog.request(sipgo.BYE)
+	if err != nil {
+		return
+	}
+	req.SetBody(nil)
+	dialog, endpoint := c.Dialog, c.ua.endpointFor(c.endpoint, req)
+	go func() { // ends with its transaction
+		ctx, cancel := context.WithTimeout(context.Background(), 64*t1)
+		defer cancel()
+		endpoint.request(ctx, &dialog, req, nil)
+	}()
 }
 
 // obeyCancel ends a call whose CANCEL has come before it was answered.
@@ -166,6 +197,7 @@ func (c *Call) serve(in *inbound) {
 		return
 	}
 	c.Dialog.RemoteCSeq = req.CSeq().SeqNo
+	c.Dialog.Source = req.Source() // a phone on TCP may have connected anew
 	if c.Phase == leaving && req.Method != sipgo.BYE {
 		c.refuse(in, refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"))
 		return

@@ -13,19 +13,28 @@ import (
 )
 
 // describe gives the description for the 2xx to an INVITE: the answer to its
-// offer, or an offer of ours when it has none. The leg is opened with the first.
-func (c *Call) describe(req *sipgo.Request) ([]byte, error) {
+// offer with what that agrees on, or an offer of ours when it has none. The leg
+// is opened with the first. Nothing is changed yet: the 2xx may never be sent.
+func (c *Call) describe(req *sipgo.Request) (description, *sdp.Agreed, error) {
 	offer, err := offerIn(req)
 	if err != nil {
-		return nil, err
+		return description{}, nil, err
 	}
 	if err := c.openLeg(offer); err != nil {
-		return nil, err
+		return description{}, nil, err
 	}
 	if offer == nil {
-		return c.offer()
+		own, err := c.offer()
+		return own, nil, err
 	}
 	return c.answerOffer(offer)
+}
+
+// description is one of ours, ready to be sent.
+type description struct {
+	body    []byte
+	version uint64
+	offer   bool
 }
 
 // offerIn is the description in a request; nil without a body.
@@ -60,15 +69,13 @@ func (c *Call) openLeg(offer *sdp.Description) error {
 	}
 	leg, err := c.ua.config.Media.Open(local)
 	if err != nil {
-		c.log.Error("no media for a call", "err", err)
-		return refuse(sipgo.StatusServiceUnavailable, "No Media Ports", "Retry-After", "10")
+		refused := refuse(sipgo.StatusServiceUnavailable, "No Media", "Retry-After", "10")
+		refused.Cause = err
+		return refused
 	}
 	c.leg.Store(leg)
 	addr := leg.LocalAddr()
-	c.Local = sdp.Local{Addr: addr.Addr(), Port: addr.Port(), SessionID: uint64(rand.Uint32()), Version: 1, Codecs: c.ua.config.Codecs}
-	if c.ua.config.Advertise.IsValid() {
-		c.Local.Addr = c.ua.config.Advertise
-	}
+	c.Local = sdp.Local{Addr: c.endpoint.advertised(addr.Addr()), Port: addr.Port(), SessionID: uint64(rand.Uint32()), Version: 1, Codecs: c.ua.config.Codecs}
 	return nil
 }
 
@@ -91,41 +98,39 @@ func (e *endpoint) mediaFor(offer *sdp.Description, otherwise netip.Addr) netip.
 	return otherwise
 }
 
-// answerOffer answers an offer and tells the leg what was agreed. An error
-// leaves the session as it was (RFC 3261 section 14.2).
-func (c *Call) answerOffer(offer *sdp.Description) ([]byte, error) {
+// answerOffer answers an offer and says what that agrees on (RFC 3264 section 6).
+func (c *Call) answerOffer(offer *sdp.Description) (description, *sdp.Agreed, error) {
 	if c.Sent != nil && !offer.HasAudio() { // the peer takes the audio away for a while
 		answer, agreed := sdp.Decline(offer, c.Local, c.Agreed)
-		c.agree(agreed)
-		return c.versioned(answer), nil
+		return c.versioned(answer), &agreed, nil
 	}
 	answer, agreed, err := sdp.Answer(offer, c.Local)
 	if err != nil {
 		var unusable *sdp.Refusal
 		if errors.As(err, &unusable) {
-			return nil, refuse(sipgo.StatusNotAcceptableHere, "Not Acceptable Here", "Warning", unusable.Warning(c.Dialog.Host))
+			refused := refuse(sipgo.StatusNotAcceptableHere, "Not Acceptable Here", "Warning", unusable.Warning(c.Dialog.Host))
+			refused.Cause = err
+			return description{}, nil, refused
 		}
-		return nil, err
+		return description{}, nil, err
 	}
-	body := c.versioned(answer)
-	c.Offered = false
-	c.agree(agreed)
-	return body, nil
+	return c.versioned(answer), &agreed, nil
 }
 
 // offer describes all that we can do (RFC 3264 section 5; within a session,
 // section 8: the lines and numbers that are in use stay).
-func (c *Call) offer() ([]byte, error) {
+func (c *Call) offer() (description, error) {
 	offer := sdp.Offer(c.Local, sdp.SendRecv)
 	if c.Sent != nil {
 		sent, err := sdp.Parse(c.Sent)
 		if err != nil {
-			return nil, err
+			return description{}, err
 		}
 		offer = sdp.Reoffer(sent, c.Local, sdp.SendRecv)
 	}
-	c.Offered = true
-	return c.versioned(offer), nil
+	d := c.versioned(offer)
+	d.offer = true
+	return d, nil
 }
 
 // acceptAnswer reads the answer to our offer, in an ACK or a 2xx.
@@ -163,22 +168,30 @@ func (c *Call) acceptAnswer(msg interface {
 
 // versioned writes a description with the version that RFC 3264 section 8
 // asks for: the same as before when nothing has changed, one more otherwise.
-func (c *Call) versioned(d *sdp.Description) []byte {
-	body := d.Bytes()
+func (c *Call) versioned(d *sdp.Description) description {
+	body, version := d.Bytes(), c.Local.Version
 	if c.Sent != nil && !bytes.Equal(body, c.Sent) {
-		c.Local.Version++
-		d.Origin.Version = strconv.FormatUint(c.Local.Version, 10)
+		version++
+		d.Origin.Version = strconv.FormatUint(version, 10)
 		body = d.Bytes()
 	}
-	c.Sent = body
-	return body
+	return description{body: body, version: version}
+}
+
+// sent: the description is on its way, and agreed, if it was an answer, is in force.
+func (c *Call) sent(d description, agreed *sdp.Agreed) {
+	c.Sent, c.Local.Version, c.Offered = d.body, d.version, d.offer
+	if agreed != nil {
+		c.agree(*agreed)
+	}
 }
 
 // agree tells the leg.
 func (c *Call) agree(a sdp.Agreed) {
 	c.Agreed = a
+	signalling, _ := netip.ParseAddrPort(c.Dialog.Source)
 	c.leg.Load().Update(media.Session{
-		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP,
+		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Signalling: signalling.Addr().Unmap(),
 		Codec: a.Codec, PayloadType: a.PayloadType,
 		EventType: a.EventType, EventRate: a.EventRate,
 		Ptime: a.Ptime, Held: a.Held, Listens: a.Listens,
@@ -192,20 +205,30 @@ func (c *Call) reinvite(in *inbound) {
 		c.refuse(in, r)
 		return
 	}
-	if err := c.changeTimer(in.req); err != nil {
-		c.refuse(in, refusalOf(err))
+	if c.Phase == ringing {
+		// Section 14.2: the first INVITE has not got its final answer yet.
+		c.refuse(in, refuse(sipgo.StatusInternalServerError, "First INVITE Pending", "Retry-After", "3"))
 		return
 	}
-	if c.unacked != nil { // its ACK is lost; the peer goes on, so does the call
-		c.dropUnacked()
-	}
-	body, err := c.describe(in.req)
+	timer, err := c.ua.wantedTimer(in.req)
 	if err != nil {
 		c.refuse(in, refusalOf(err))
 		return
 	}
+	own, agreed, err := c.describe(in.req)
+	if err != nil {
+		c.refuse(in, refusalOf(err))
+		return
+	}
+	former := c.Timer
+	c.changeTimer(timer) // the 2xx carries it
+	if !c.accept(in, own.body) {
+		c.Timer = former // cancelled: the session is what it was (14.2)
+		close(in.done)
+		return
+	}
+	c.sent(own, agreed)
 	c.refreshed(in.req)
-	c.accept(in, body)
 }
 
 // update answers an UPDATE (RFC 3311), with an offer or without.
@@ -226,25 +249,30 @@ func (c *Call) update(in *inbound) {
 			return
 		}
 	}
-	if err := c.changeTimer(in.req); err != nil {
+	timer, err := c.ua.wantedTimer(in.req)
+	if err != nil {
 		c.refuse(in, refusalOf(err))
 		return
 	}
-	var body []byte
+	var answer []byte
 	if offer != nil {
-		if body, err = c.answerOffer(offer); err != nil {
+		own, agreed, err := c.answerOffer(offer)
+		if err != nil {
 			c.refuse(in, refusalOf(err))
 			return
 		}
+		c.sent(own, agreed)
+		answer = own.body
 	}
+	c.changeTimer(timer)
 	c.refreshed(in.req)
 	res := c.ua.response(in.req, sipgo.StatusOK, "OK", c.Dialog.contact())
 	for _, h := range capabilities() {
 		res.AppendHeader(h)
 	}
 	c.Timer.answer(res)
-	if body != nil {
-		withSDP(res, body)
+	if answer != nil {
+		withSDP(res, answer)
 	}
 	c.reply(in, res)
 }

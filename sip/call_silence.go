@@ -27,13 +27,14 @@ func (s *silence) start(now time.Time, limit time.Duration) {
 
 // listenForSilence probes a call that has sent nothing for sip's
 // SilenceTimeout and ends it when the probe fails, or when nothing has come
-// after several. A held call is meant to be silent.
+// after several. A held call, and one
+// that only listens, is meant to be silent.
 func (c *Call) listenForSilence(now time.Time) {
 	s, limit := &c.Silence, c.ua.config.SilenceTimeout
 	if s.CheckAt.IsZero() || now.Before(s.CheckAt) {
 		return
 	}
-	if c.Agreed.Held {
+	if c.Agreed.Held || c.Agreed.Listens {
 		s.start(now, limit)
 		return
 	}

@@ -113,17 +113,13 @@ func (t *sessionTimer) start(now time.Time) {
 	}
 }
 
-// changeTimer agrees anew when the peer sends a re-INVITE or UPDATE.
-func (c *Call) changeTimer(req *sipgo.Request) error {
-	timer, err := c.ua.wantedTimer(req)
-	if err != nil {
-		return err
-	}
+// changeTimer takes over what a re-INVITE or UPDATE of the peer asks for, once
+// that is accepted: a refused one refreshes nothing.
+func (c *Call) changeTimer(timer sessionTimer) {
 	c.Timer = timer
 	if c.Phase == confirmed {
 		c.Timer.start(time.Now())
 	}
-	return nil
 }
 
 // expireSession refreshes the session when that is ours to do, and ends it
@@ -182,37 +178,51 @@ func (c *Call) refresh() {
 func (c *Call) refreshAnswered(method sipgo.RequestMethod, cseq uint32, res *sipgo.Response, err error) {
 	now := time.Now()
 	switch {
-	case err == nil && res.IsSuccess() && method == sipgo.INVITE:
-		c.acknowledge(cseq)
-		fallthrough
 	case err == nil && res.IsSuccess():
+		c.Dialog.refreshTarget(res.Contact()) // before the ACK, which goes there (12.2.1.2)
+		if method == sipgo.INVITE {
+			c.acknowledge(cseq)
+		}
 		c.refreshTaken(method, res, now)
 	case c.Phase != confirmed:
 	case err == nil && res.StatusCode == sipgo.StatusRequestPending:
 		// 14.1: the peer owns the Call-ID, so our pause is 0 to 2 s.
 		c.Timer.RefreshAt = now.Add(10*time.Millisecond + rand.N(1990*time.Millisecond))
-	case err == nil && res.StatusCode == 422:
-		if h := res.GetHeader("min-se"); h != nil {
-			if n, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 31); err == nil {
-				c.Timer.MinSE = time.Duration(n) * time.Second
-				c.Timer.Interval = max(c.Timer.Interval, c.Timer.MinSE)
-				c.Timer.RefreshAt = now
-			}
-		}
+	case err == nil && res.StatusCode == 422 && c.raiseInterval(res):
+		c.Timer.RefreshAt = now
+	case err == nil && method == sipgo.UPDATE && (res.StatusCode == 405 || res.StatusCode == 501):
+		c.PeerUpdates = false // whatever its Allow says
+		c.Timer.RefreshAt = now
 	case err != nil || res.StatusCode == 481 || res.StatusCode == 408:
 		c.log.Info("the peer does not know this call any more: hanging up", "err", err)
 		c.leave(Ending{ByPeer: true, Reason: "session refresh failed"})
 		c.sendBye("SIP;cause=408;text=\"Session Refresh Failed\"")
 	default:
-		c.Timer.RefreshAt = now.Add(c.Timer.ExpireAt.Sub(now) / 2)
+		if res.StatusCode == sipgo.StatusUnauthorized || res.StatusCode == sipgo.StatusProxyAuthRequired {
+			c.warnOfChallenge(method)
+		}
+		c.Timer.RefreshAt = now.Add(max(c.Timer.ExpireAt.Sub(now)/2, 5*time.Second))
 	}
+}
+
+// raiseInterval obeys the Min-SE of a 422; false when it asks for nothing new.
+func (c *Call) raiseInterval(res *sipgo.Response) bool {
+	h := res.GetHeader("min-se")
+	if h == nil {
+		return false
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 31)
+	if asked := time.Duration(n) * time.Second; err == nil && asked > c.Timer.Interval {
+		c.Timer.MinSE, c.Timer.Interval = asked, asked
+		return true
+	}
+	return false
 }
 
 func (c *Call) refreshTaken(method sipgo.RequestMethod, res *sipgo.Response, now time.Time) {
 	if c.Phase != confirmed {
 		return
 	}
-	c.Dialog.refreshTarget(res.Contact())
 	if method == sipgo.INVITE {
 		if err := c.acceptAnswer(res); err != nil {
 			c.log.Warn("the answer to a session refresh cannot be used", "err", err)

@@ -41,10 +41,10 @@ func (d *Dialog) id() dialogID { return dialogID{d.CallID, d.LocalTag, d.RemoteT
 // 12.1.1). The To tag must be there already; see endpoint.arrived.
 func newUASDialog(req *sipgo.Request) (Dialog, error) {
 	contact := req.Contact()
-	if contact == nil {
-		// Section 8.1.1.8: an INVITE MUST carry exactly one Contact. Without
-		// it there is nowhere to send a BYE.
-		return Dialog{}, refuse(sipgo.StatusBadRequest, "Missing Contact")
+	if !reachable(contact) || len(req.GetHeaders("contact"))+len(req.GetHeaders("m")) != 1 {
+		// Section 8.1.1.8: an INVITE MUST carry exactly one Contact, with a
+		// SIP URI. Without it there is nowhere to send a BYE.
+		return Dialog{}, refuse(sipgo.StatusBadRequest, "Missing Or Unusable Contact")
 	}
 	localTag, _ := req.To().Params.Get("tag")
 	remoteTag, _ := req.From().Params.Get("tag") // absent in RFC 2543 clients: the empty tag (12.1.1)
@@ -60,7 +60,7 @@ func newUASDialog(req *sipgo.Request) (Dialog, error) {
 		LocalCSeq:    0,
 		Transport:    req.Transport(),
 		Source:       req.Source(),
-		Focus:        req.Recipient.User,
+		Focus:        dialled(req),
 	}
 	// The UAS takes the Record-Route list in order (12.1.1).
 	for _, h := range req.GetHeaders("record-route") {
@@ -68,14 +68,26 @@ func newUASDialog(req *sipgo.Request) (Dialog, error) {
 			d.RouteSet = append(d.RouteSet, rr.Address.String())
 		}
 	}
+	probe := d
+	if _, err := probe.request(sipgo.BYE); err != nil {
+		bad := refuse(sipgo.StatusBadRequest, "Unusable Dialog Headers")
+		bad.Cause = err
+		return Dialog{}, bad
+	}
 	return d, nil
+}
+
+// reachable tells whether requests can be sent to a Contact.
+func reachable(contact *sipgo.ContactHeader) bool {
+	return contact != nil && !contact.Address.Wildcard && contact.Address.Host != "" &&
+		strings.HasPrefix(strings.ToLower(contact.Address.Scheme), "sip")
 }
 
 // refreshTarget follows a target refresh request or its response (12.2.1.2,
 // 12.2.2): re-INVITE and UPDATE may move the peer's Contact. The route set
 // stays for the life of the dialog.
 func (d *Dialog) refreshTarget(contact *sipgo.ContactHeader) {
-	if contact != nil && !contact.Address.Wildcard && contact.Address.Host != "" {
+	if reachable(contact) {
 		d.RemoteTarget = contact.Address.String()
 	}
 }
@@ -177,7 +189,7 @@ func hostPortOf(uri sipgo.Uri) string {
 // room, marked as a focus (RFC 4579 section 5.2).
 func (d *Dialog) contact() *sipgo.ContactHeader {
 	h := &sipgo.ContactHeader{
-		Address: sipgo.Uri{Scheme: "sip", User: d.Focus, Host: d.Host, Port: d.Port},
+		Address: sipgo.Uri{Scheme: "sip", User: escapeUser(d.Focus), Host: d.Host, Port: d.Port},
 		Params:  sipgo.NewParams(),
 	}
 	if d.Transport == "TCP" {
@@ -185,6 +197,21 @@ func (d *Dialog) contact() *sipgo.ContactHeader {
 	}
 	h.Params.Add("isfocus", "")
 	return h
+}
+
+// escapeUser writes text as the user part of a URI (RFC 3261 section 25.1:
+// unreserved and user-unreserved stand for themselves).
+func escapeUser(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // splitHostPort is net.SplitHostPort with the port as a number; 0 when there is none.

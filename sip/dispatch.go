@@ -76,6 +76,9 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) e
 	if call == nil {
 		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
+	if call.mailbox.full() && !req.IsAck() {
+		return refuse(sipgo.StatusServiceUnavailable, "Too Many Requests", "Retry-After", "5")
+	}
 	in := &inbound{req: req, tx: tx, done: make(chan struct{})}
 	if !call.post(func() { call.receive(in) }) {
 		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")

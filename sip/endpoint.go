@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -36,6 +37,8 @@ type endpoint struct {
 	network   string         // "UDP" or "TCP"
 	advertise netip.Addr
 	secret    [16]byte // seeds our tags; see arrived
+	counters  *Counters
+	log       *slog.Logger
 }
 
 // library sets what sipgo keeps in globals, once: responses over 1,300 bytes
@@ -47,7 +50,7 @@ var library = sync.OnceFunc(func() {
 
 func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	library()
-	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret}
+	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log}
 	guard := &gate{
 		PacketConn: listener.Packet, trusted: u.config.Trusted, log: u.log, counters: &u.Counters,
 		strange: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
@@ -60,7 +63,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	} else {
 		e.network = "TCP"
 		address = listener.Stream.Addr()
-		e.listener.Stream = &doorman{Listener: listener.Stream, gate: guard, turning: make(chan struct{}, mostStrangers)}
+		e.listener.Stream = newDoorman(listener.Stream, guard)
 	}
 	local, err := netip.ParseAddrPort(address.String())
 	if err != nil {
@@ -70,7 +73,9 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 
 	quiet := slog.New(slog.DiscardHandler)
 	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, sipgo.NewParser(), nil,
-		sipgo.WithTransportLayerLogger(quiet))
+		sipgo.WithTransportLayerLogger(quiet),
+		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime}}))
+	guard.sources = func() int { return e.transport.Pool("udp").Size() }
 	// Our hook is registered before the transaction layer's, and both run on
 	// the reading goroutine: a message is still ours alone here.
 	e.transport.OnMessage(e.arrived)
@@ -82,13 +87,21 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	return e, nil
 }
 
-// serve reads the socket until it is closed.
-func (e *endpoint) serve() {
-	if e.listener.Packet != nil {
-		e.transport.ServeUDP(e.listener.Packet)
-		return
+// serve reads the socket until closed is. sipgo's listener may end before that,
+// see gate.crowded; the socket lives on and is served again.
+func (e *endpoint) serve(closed <-chan struct{}) {
+	for {
+		if e.listener.Packet != nil {
+			e.transport.ServeUDP(e.listener.Packet)
+		} else {
+			e.transport.ServeTCP(e.listener.Stream)
+		}
+		select {
+		case <-closed:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	e.transport.ServeTCP(e.listener.Stream)
 }
 
 // ready waits until sipgo knows the socket under its own address. A request
@@ -131,13 +144,23 @@ func (e *endpoint) arrived(msg sipgo.Message) {
 	if !ok {
 		return
 	}
+	defer e.recovered()
 	if via := req.Via(); via != nil && !via.Params.Has("rport") {
 		if host, _ := splitHostPort(req.Source()); host != via.Host {
 			via.Params.Add("received", host)
 		}
 	}
-	if to := req.To(); req.IsInvite() && to != nil && !to.Params.Has("tag") {
+	// CANCEL too: its answer carries the tag of the INVITE's (9.2).
+	if to := req.To(); (req.IsInvite() || req.IsCancel()) && to != nil && !to.Params.Has("tag") {
 		to.Params.Add("tag", e.tag(req))
+	}
+}
+
+// recovered keeps a panic from ending the reading of the socket. To be deferred.
+func (e *endpoint) recovered() {
+	if r := recover(); r != nil {
+		e.counters.Panics.Add(1)
+		e.log.Error("panic while reading a message: please report it", "err", r, "stack", string(debug.Stack()))
 	}
 }
 
@@ -233,10 +256,16 @@ func (e *endpoint) address(d *Dialog, req *sipgo.Request) {
 // hostFor is our own address as the peer reaches it: sip.advertise if set,
 // else the listener's, else the one that the route to the peer leaves from.
 func (e *endpoint) hostFor(peer string) netip.Addr {
-	if e.advertise.IsValid() {
+	return e.advertised(e.localFor(peer))
+}
+
+// advertised is what a peer is told of a local address: sip.advertise, if that
+// is of the same family.
+func (e *endpoint) advertised(local netip.Addr) netip.Addr {
+	if e.advertise.IsValid() && e.advertise.Is4() == local.Is4() {
 		return e.advertise
 	}
-	return e.localFor(peer)
+	return local
 }
 
 // localFor is the local address that packets to the peer leave from.
@@ -261,9 +290,8 @@ func routeTo(peer string, otherwise netip.Addr) netip.Addr {
 	return local.Addr().Unmap()
 }
 
-// ours tells whether the host of a Request-URI is this server: its own
-// address, the advertised one, or a name that is not an address and so may
-// well be ours.
+// ours tells whether the host of a Request-URI is this server: an address of
+// this machine, the advertised one, or the machine's name.
 func (e *endpoint) ours(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -24,6 +25,21 @@ type gate struct {
 	strange  *rate.Sometimes
 	log      *slog.Logger
 	counters *Counters
+	sources  func() int // how many addresses sipgo remembers
+	received int        // datagrams since the last look at it
+}
+
+// mostSources is how many source addresses sipgo may remember. It forgets none
+// as long as its listener lives, and over UDP they can be forged.
+const mostSources = 50_000
+
+// crowded tells, now and then, whether sipgo should be made to forget.
+func (g *gate) crowded() bool {
+	if g.received++; g.received < 1000 {
+		return false
+	}
+	g.received = 0
+	return g.sources() > mostSources
 }
 
 // settling is how long messages in the hands of sipgo get to be handled.
@@ -50,6 +66,13 @@ func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
 			time.Sleep(10 * time.Millisecond) // a lasting error must not spin
 			continue
 		}
+		// RFC 3261 section 7.5: CRLF before the start line is to be ignored;
+		// sipgo does so on streams only.
+		n = copy(buf, bytes.TrimLeft(buf[:n], "\r\n"))
+		if g.crowded() {
+			time.Sleep(settling)
+			return 0, nil, net.ErrClosed // endpoint.serve begins anew; a datagram is lost, as datagrams are
+		}
 		if g.admits(buf[:n], source) {
 			return n, source, nil
 		}
@@ -59,11 +82,11 @@ func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
 // admits decides about one datagram. A parse costs about 5 us and is made
 // twice for a good message; a message nobody can parse never reaches sipgo.
 func (g *gate) admits(data []byte, source net.Addr) bool {
-	if len(bytes.Trim(data, "\r\n\x00")) == 0 {
+	if len(bytes.Trim(data, "\x00")) == 0 {
 		return false // keep-alive (RFC 5626 section 4.4.1)
 	}
 	trusted := g.trusted.contains(source.String())
-	_, err := sipgo.ParseMessage(data)
+	err := readable(data)
 	switch {
 	case !trusted:
 		g.suspect(source)
@@ -76,6 +99,18 @@ func (g *gate) admits(data []byte, source net.Addr) bool {
 		return false
 	}
 	return true
+}
+
+// readable tells whether sipgo can parse a message. What makes its parser
+// panic is unreadable too, and must not end the listener.
+func readable(data []byte) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the parser panicked: %v", r)
+		}
+	}()
+	_, err = sipgo.ParseMessage(data)
+	return err
 }
 
 // suspect counts and, now and then, logs a source that is not trusted.
@@ -133,56 +168,4 @@ func statelessResponse(request []byte, status string) []byte {
 		return nil
 	}
 	return append(out, "Content-Length: 0\r\n\r\n"...)
-}
-
-// doorman is a Listener that stands between our TCP socket and sipgo. It gives
-// sipgo the connections of trusted peers only, and survives what a busy
-// machine does to Accept (out of descriptors, an aborted connection), which
-// would end sipgo's listener.
-type doorman struct {
-	net.Listener
-	gate    *gate         // knows whom to trust; it has no socket here
-	turning chan struct{} // holds one for each stranger who is being turned away
-}
-
-// mostStrangers is how many untrusted connections are answered at once; more
-// are closed without a word.
-const mostStrangers = 16
-
-func (d *doorman) Accept() (net.Conn, error) {
-	for {
-		conn, err := d.Listener.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil, err
-		case err != nil:
-			d.gate.strange.Do(func() { d.gate.log.Warn("accepting SIP connection", "err", err) })
-			time.Sleep(10 * time.Millisecond)
-		case d.gate.trusted.contains(conn.RemoteAddr().String()):
-			return conn, nil
-		default:
-			d.turnAway(conn)
-		}
-	}
-}
-
-// turnAway answers the first request of a stranger with 403 and hangs up.
-func (d *doorman) turnAway(conn net.Conn) {
-	d.gate.suspect(conn.RemoteAddr())
-	select {
-	case d.turning <- struct{}{}:
-	default:
-		conn.Close()
-		return
-	}
-	go func() { // ends with the deadline
-		defer func() { <-d.turning }()
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(2 * time.Second))
-		request := make([]byte, 4096)
-		n, _ := conn.Read(request)
-		if response := statelessResponse(request[:n], "403 Forbidden"); response != nil {
-			conn.Write(response)
-		}
-	}()
 }

@@ -3,6 +3,8 @@ package sip
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -397,3 +399,5 @@ func wantEnded(t *testing.T, call *Call, byPeer bool, reason string) {
 		t.Errorf("ended %+v, want by peer %v, reason with %q", e, byPeer, reason)
 	}
 }
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -13,9 +13,17 @@ type refusal struct {
 	Code    int
 	Reason  string
 	Headers []sipgo.Header
+	Cause   error // for the log; the peer is not told
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.Code, r.Reason) }
+func (r *refusal) Error() string {
+	if r.Cause != nil {
+		return fmt.Sprintf("%d %s: %v", r.Code, r.Reason, r.Cause)
+	}
+	return fmt.Sprintf("%d %s", r.Code, r.Reason)
+}
+
+func (r *refusal) Unwrap() error { return r.Cause }
 
 // refuse makes a refusal with optional header name/value pairs.
 func refuse(code int, reason string, nameValues ...string) *refusal {

@@ -56,8 +56,8 @@ type UA struct {
 	mu       sync.Mutex
 	draining bool
 	calls    map[dialogID]*Call
-	invites  map[string]*Call // INVITEs without a final answer, by inviteKey
-	merges   map[mergeKey]*Call
+	invites  map[string]*Call      // INVITEs without a final answer, by inviteKey
+	merges   map[mergeKey]string   // inviteKey of each INVITE of the last 32 s and of each call
 	overtook map[string]*overtaker // CANCELs that came before their INVITE
 
 	running sync.WaitGroup // endpoints
@@ -80,7 +80,7 @@ func New(config Config, handler Handler) (*UA, error) {
 	}
 	u := &UA{
 		config: config, handler: handler, log: config.Log,
-		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]*Call{},
+		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]string{},
 		overtook: map[string]*overtaker{},
 		closed:   make(chan struct{}),
 	}
@@ -99,7 +99,7 @@ func New(config Config, handler Handler) (*UA, error) {
 // Start reads the listeners. It returns when requests may be sent from them.
 func (u *UA) Start() {
 	for _, e := range u.endpoints {
-		u.running.Go(e.serve)
+		u.running.Go(func() { e.serve(u.closed) })
 	}
 	for _, e := range u.endpoints {
 		e.ready()
@@ -194,16 +194,17 @@ func (u *UA) register(call *Call) error {
 	if u.draining {
 		return refuse(503, "Service Unavailable", "Retry-After", "10")
 	}
-	if u.calls[call.id] != nil {
+	switch u.merges[call.merge] {
+	case "":
+	case call.inviteKey:
 		return errKnown
-	}
-	if u.merges[call.merge] != nil {
+	default:
 		// The same INVITE has reached us by another way (8.2.2.2).
 		return refuse(482, "Loop Detected")
 	}
 	u.calls[call.id] = call
 	u.invites[call.inviteKey] = call
-	u.merges[call.merge] = call
+	u.merges[call.merge] = call.inviteKey
 	u.alive.Add(1)
 	if cancel := u.overtook[call.inviteKey]; cancel != nil {
 		delete(u.overtook, call.inviteKey)
@@ -225,8 +226,15 @@ func (u *UA) forget(call *Call) {
 	defer u.mu.Unlock()
 	delete(u.calls, call.id)
 	delete(u.invites, call.inviteKey)
-	delete(u.merges, call.merge)
 	u.alive.Done()
+	// A duplicate of the INVITE may still be on its way (RFC 6026 section 7.1);
+	// sipgo's transaction, which would absorb it, went with the ACK.
+	merge := call.merge
+	time.AfterFunc(64*t1, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.merges, merge)
+	})
 }
 
 func (u *UA) find(id dialogID) *Call {

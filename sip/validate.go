@@ -99,7 +99,7 @@ func validateURI(req *sipgo.Request, ours func(host string) bool) error {
 	}
 	// Max-Forwards concerns those who forward. A request for this server is
 	// taken at zero too (RFC 4475 3.3.11); one for another host stops here.
-	if mf := req.MaxForwards(); mf != nil && mf.Val() == 0 && uri.Scheme == "sip" && !ours(uri.Host) {
+	if mf := req.MaxForwards(); mf != nil && mf.Val() == 0 && strings.EqualFold(uri.Scheme, "sip") && !req.IsAck() && !ours(uri.Host) {
 		return refuse(sipgo.StatusTooManyHops, "Too Many Hops")
 	}
 	return nil
