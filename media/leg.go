@@ -90,7 +90,8 @@ func (l *Leg) Update(s Session) {
 	l.give(&order{session: &s})
 }
 
-// Press reports a key that came by another way than RTP, such as SIP INFO.  It appears among the Digits of the next Pull.
+// Press reports a key that came by SIP INFO.  It appears among the Digits of the next Pull, unless it is the echo of one that came by
+// RTP (Echoes).
 func (l *Leg) Press(digit byte) { l.give(&order{digit: digit}) }
 
 // LastHeard is when the last valid RTP or RTCP packet of the peer came, or when the leg was opened.

@@ -16,8 +16,11 @@ func (l *Leg) receiveKey(p *packet, now int64) {
 	active := presses.Active
 	if key := presses.packet(p.ssrc, p.ts, e, now); key != 0 {
 		l.presses.Add(1)
-		l.report(key)
+		l.report(key, false, now)
 		active = false
+	}
+	if presses.Last == now {
+		l.state.Echoes.held(digit(presses.Current.Code), now)
 	}
 	switch {
 	case presses.Active && !active:

@@ -36,6 +36,46 @@ func TestKeysByInfoAndByRTP(t *testing.T) {
 	c.wantDigits("789")
 }
 
+// The phone is set to "RFC 2833 and SIP INFO": whatever comes first counts, and two presses of one key are two.
+func TestKeysByBothWaysCountOnce(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Says(1000)
+	c.ticks(20)
+	c.Presses("1") // INFO comes when the key comes up
+	c.ticks(7)
+	c.Leg.Press('1')
+	c.ticks(3)
+	c.Leg.Press('2') // INFO comes first
+	c.Presses("2")
+	c.ticks(10)
+	c.Presses("33") // INFO comes after both
+	c.ticks(18)
+	c.Leg.Press('3')
+	c.Leg.Press('3')
+	c.ticks(1)
+	c.wantDigits("1233")
+	c.wantStats("echoes", c.Leg.Stats().Echoes, 4)
+	c.ticks(50)
+	c.Leg.Press('3') // pressed once more
+	c.ticks(1)
+	c.wantDigits("12333")
+}
+
+// Held for two seconds, and INFO comes when it is let go.
+func TestALongKeyByBothWaysCountsOnce(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Says(1000)
+	c.ticks(20)
+	for i, ts := 0, c.TS; i < 100; i++ {
+		c.Event('0', ts, uint16(160*(i+1)), i == 0, i == 99)
+		c.TS += 160
+		c.pull()
+	}
+	c.Leg.Press('0')
+	c.ticks(1)
+	c.wantDigits("0")
+}
+
 // Many phones send the tone as sound too: nothing of it may be heard, and what was said before and after it must be.
 func TestTheToneOfAKeyIsNotHeard(t *testing.T) {
 	c := newCall(t, codec.PCMA)

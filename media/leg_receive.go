@@ -16,7 +16,7 @@ const comfortNoise = 13
 // the leg's, and good until the next Pull.  now is the tick's time in nanoseconds and never goes back.  Owner only.
 func (l *Leg) Pull(now int64) []int16 {
 	l.digits, l.heard, l.level = l.digits[:0], false, levelUnknown
-	l.takeOrders()
+	l.takeOrders(now)
 	if l.shut.Load() {
 		clear(l.frame)
 		return l.frame
@@ -73,8 +73,12 @@ func level(frame []int16) int {
 	return max(-127, int(math.Round(10*math.Log10(float64(sum)/float64(len(frame))/(1<<30)))))
 }
 
-// report adds a key to this tick's.
-func (l *Leg) report(key byte) {
+// report adds a key to this tick's, unless it has come by the other way already.
+func (l *Leg) report(key byte, info bool, now int64) {
+	if l.state.Echoes.heard(key, info, now) {
+		l.echoes.Add(1)
+		return
+	}
 	if len(l.digits) < cap(l.digits) {
 		l.digits = append(l.digits, key)
 	}

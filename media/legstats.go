@@ -10,7 +10,7 @@ type counters struct {
 	packetsIn, packetsOut, bytesOut     atomic.Uint64
 	malformed, unknownType, looped      atomic.Uint64
 	strangers, duplicates, late, jumps  atomic.Uint64
-	sources, presses, badEvents         atomic.Uint64
+	sources, presses, echoes, badEvents atomic.Uint64
 	flooded, sendFailed                 atomic.Uint64
 	lost, concealed, discarded          atomic.Int64
 	clockRate                           atomic.Uint32 // of the codec
@@ -45,7 +45,8 @@ type LegStats struct {
 	Malformed   uint64        // datagrams that are no RTP, or hold more than 200 ms
 	Looped      uint64        // our own packets, come back
 	Sources     uint64        // times that the peer's SSRC changed
-	Presses     uint64        // keys pressed
+	Presses     uint64        // keys pressed, by RTP
+	Echoes      uint64        // keys that came by RTP as well as by INFO, and were counted once
 	BadEvents   uint64        // event packets that are no key
 	Flooded     uint64        // ticks in which more packets came than a tick takes
 	SendFailed  uint64        // packets that the kernel did not take
@@ -61,7 +62,7 @@ func (l *Leg) Stats() LegStats {
 		Lost: l.lost.Load(), Late: l.late.Load(), Duplicates: l.duplicates.Load(), Jumps: l.jumps.Load(),
 		Concealed: time.Duration(l.concealed.Load()), Discarded: time.Duration(l.discarded.Load()),
 		Strangers: l.strangers.Load(), UnknownType: l.unknownType.Load(), Malformed: l.malformed.Load(), Looped: l.looped.Load(),
-		Sources: l.sources.Load(), Presses: l.presses.Load(), BadEvents: l.badEvents.Load(),
+		Sources: l.sources.Load(), Presses: l.presses.Load(), Echoes: l.echoes.Load(), BadEvents: l.badEvents.Load(),
 		Flooded: l.flooded.Load(), SendFailed: l.sendFailed.Load(),
 		Jitter:    time.Duration(l.noise.Load()) * time.Second / time.Duration(l.clockRate.Load()),
 		RoundTrip: time.Duration(l.control.roundTrip.Load()), PeerLost: l.control.peerLost.Load(),

@@ -18,7 +18,7 @@ func (l *Leg) give(o *order) {
 }
 
 // takeOrders carries the queued orders out, oldest first.
-func (l *Leg) takeOrders() {
+func (l *Leg) takeOrders(now int64) {
 	if l.orders.Load() == nil { // nearly always
 		return
 	}
@@ -30,7 +30,7 @@ func (l *Leg) takeOrders() {
 		if o.session != nil {
 			l.negotiated(*o.session)
 		} else {
-			l.report(o.digit)
+			l.report(o.digit, true, now)
 		}
 	}
 }

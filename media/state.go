@@ -15,6 +15,7 @@ type LegState struct {
 	Latch   Latch
 	Source  Source
 	Presses Presses
+	Echoes  Echoes
 	Muting  Muting // where the sound of presses lies
 	Playout JitterState
 }
