@@ -19,7 +19,7 @@ type Config struct {
 	Ports     PortRange                 // UDP ports for legs; zero: 20000 to 29999
 	PortRest  time.Duration             // how long a pair of ports rests between two calls while there are others; zero: 5 s
 	Loops     int                       // media loops; zero: GOMAXPROCS
-	JitterMax time.Duration             // the most audio that a jitter buffer may hold back; zero: 100 ms
+	JitterMax time.Duration             // the most audio that a jitter buffer may hold back, MostJitter at most; zero: 100 ms
 	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
 	Log       *slog.Logger              // nil: slog.Default()
 }

@@ -13,6 +13,10 @@ const (
 	cutEvery   = 5   // ticks between two cuts
 )
 
+// MostJitter is the most sound that a jitter buffer may be told to hold back.  With more, packets that come after a stall would lie
+// so far ahead that they look like those of a sender that has set its clock (put); and nobody can talk over half a second.
+const MostJitter = 400 * time.Millisecond
+
 // JitterState is what the playout of one stream has learnt and where it stands: plain data, positions in samples.
 type JitterState struct {
 	Frame   int   // samples of one 20 ms frame; 0: not set up
@@ -70,7 +74,7 @@ func (j *jitter) setUp(frame int, limit time.Duration) {
 	j.JitterState = JitterState{Frame: frame, Concealed: concealed, Skipped: skipped}
 	j.Limit = j.samples(jitterMax)
 	if limit > 0 {
-		j.Limit = int64(frame) * int64(limit) / int64(frameTime)
+		j.Limit = int64(frame) * int64(min(limit, MostJitter)) / int64(frameTime)
 	}
 	j.Target = min(j.samples(slackFirst), j.Limit)
 	j.ring.clear()

@@ -303,6 +303,38 @@ func TestDelayIsCapped(t *testing.T) {
 	c.wantLevel(c.last(50), 1000, -12)
 }
 
+// A radio link that lets packets through every 400 ms only: with all the jitter that can be had there is no gap and no jump, and asking for
+// more gives no more.
+func TestTheMostJitter(t *testing.T) {
+	for _, limit := range []time.Duration{media.MostJitter, time.Second, time.Hour} {
+		c := newCall(t, codec.PCMA)
+		c.Leg = media.NewLeg(media.LegConfig{JitterMax: limit}, c.Conn)
+		c.Leg.Update(c.Session())
+		c.Says(1000)
+		through := func(n int) {
+			for range n {
+				for range 20 {
+					c.Tick()
+				}
+				for range 20 {
+					c.pull()
+				}
+			}
+		}
+		through(20)
+		before := c.Leg.Stats()
+		through(50)
+		if got := c.Leg.State().Playout.Limit; got != 400*8 {
+			t.Errorf("%v: the limit is %d ms, want 400", limit, got/8)
+		}
+		after := c.Leg.Stats()
+		if after.Concealed != before.Concealed || after.Jumps != 0 {
+			t.Errorf("%v: concealed %v more, %d jumps", limit, after.Concealed-before.Concealed, after.Jumps)
+		}
+		c.wantLevel(c.last(500), 1000, -12)
+	}
+}
+
 // A phone whose clock runs 0.2 % fast or slow for a minute: the delay stays, the tone stays.
 func TestClocksThatDrift(t *testing.T) {
 	for _, every := range []int{500, -500} {
