@@ -123,3 +123,26 @@ func TestLatchIsNotClosedByComfortNoise(t *testing.T) {
 		t.Error("comfort noise from the SDP address: want it admitted, and the latch open")
 	}
 }
+
+// FuzzLatch: whatever is negotiated and whoever sends, in any order, a host that neither SDP nor SIP has ever named is neither heard nor sent to.
+func FuzzLatch(f *testing.F) {
+	f.Add([]byte{0, 11, 10, 0, 10, 11})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		named := []netip.AddrPort{phone, other, nat, rebooted, moved, blackout, nowhere}
+		var l Latch
+		for _, s := range steps {
+			who := named[int(s>>1)%len(named)]
+			switch {
+			case s&1 == 0 && s&0x40 == 0:
+				l.negotiated(who, nat.Addr())
+			case s&1 == 0:
+				l.negotiated(who, netip.Addr{})
+			case who.IsValid():
+				l.admit(who, s&0x40 == 0)
+			}
+			if l.admit(stranger, s&0x80 == 0) || l.destination().Addr() == stranger.Addr() {
+				t.Fatalf("a stranger is in: %+v", l)
+			}
+		}
+	})
+}
