@@ -9,9 +9,9 @@ import (
 // variablePrefix begins the name of every environment variable of ours.
 const variablePrefix = "SIPCONF_"
 
-// otherVariables are those that are no key of the configuration: the file to read, and the folder
-// in which the tests keep what they have fetched.
-var otherVariables = []string{"SIPCONF_CONFIG", "SIPCONF_CACHE"}
+// otherVariables are those that are no key of the configuration: the file to read, and for the tests
+// the folder in which they keep what they have fetched, and from where.
+var otherVariables = []string{"SIPCONF_CONFIG", "SIPCONF_CACHE", "SIPCONF_DEBIAN_MIRROR"}
 
 // readEnviron lets the environment override the file.  A list is written with commas.
 func (r *configReader) readEnviron(environ []string) {
@@ -59,10 +59,12 @@ func splitList(text string) []string {
 	return strings.Split(text, ",")
 }
 
+// unknownVariable only warns: container platforms set SIPCONF_PORT and the like themselves, for a
+// service whose name is sipconf.
 func (r *configReader) unknownVariable(name string) {
 	names := slices.Clone(otherVariables)
 	for _, k := range keys {
 		names = append(names, k.variable())
 	}
-	r.fault(place{variable: name}, "", "no setting has this name%s", suggest(name, names))
+	r.warning(place{variable: name}, "", "no setting has this name, so it changes nothing%s", suggest(name, names))
 }

@@ -77,7 +77,7 @@ var keys = []key{
 		one(durationForm(time.Second, 24*time.Hour, true), func(c *Config) *time.Duration { return &c.Media.SilenceTimeout })},
 	{"media.jitter_max", []string{"120ms"},
 		"The most that the jitter buffer of a call may hold, and so the most that it may delay it.",
-		one(durationForm(40*time.Millisecond, time.Second, false), func(c *Config) *time.Duration { return &c.Media.JitterMax })},
+		one(durationForm(40*time.Millisecond, media.MostJitter, false), func(c *Config) *time.Duration { return &c.Media.JitterMax })},
 
 	{"rooms.max_participants", []string{"100"},
 		"The most participants in one room. The next caller gets 486.",
