@@ -69,6 +69,57 @@ func readWAV(t *testing.T, file string) []int16 {
 	return sound
 }
 
+// TestE2EDemoOfABadServer: what it would be if somebody heard his own voice.  Nobody does, so Boris is
+// given Anna's: when all hum, each of the two hears his own pitch, from the other.
+func TestE2EDemoOfABadServer(t *testing.T) {
+	own := callers[1].voice
+	callers[1].voice = callers[0].voice
+	t.Cleanup(func() { callers[1].voice = own })
+	status, stdout, stderr := runCommand(nil, "demo", "--exit", "--wav", filepath.Join(t.TempDir(), "heard.wav"))
+	if status != exitFault {
+		t.Errorf("exit status: got %d, want %d; it said\n%s%s", status, exitFault, stdout, stderr)
+	}
+	for _, part := range []string{"Anna speaks: good.", "All at once: BAD.", "once more (2 of 3)", "once more (3 of 3)", "The check is BAD"} {
+		wantText(t, "the demo", stdout, part)
+	}
+}
+
+// TestBadScenesAreRepeated: only what stays bad counts.
+func TestBadScenesAreRepeated(t *testing.T) {
+	good, bad := verdict{"Anna speaks", []hearing{{"Anna", "Boris", -20, -20}}}, verdict{"Anna speaks", []hearing{{"Anna", "Boris", -20, -60}}}
+	broken := errors.New("Boris was hung up")
+	for _, c := range []struct {
+		name   string
+		played [][]verdict
+		good   bool
+		said   int // lines
+	}{
+		{"good", [][]verdict{{good, good}}, true, 2},
+		{"bad once", [][]verdict{{good, bad}, {good, good}}, true, 5},
+		{"bad twice", [][]verdict{{bad}, {bad}, {good}}, true, 5},
+		{"bad", [][]verdict{{bad}, {bad}, {bad}}, false, 5},
+		{"broken", [][]verdict{{bad}, nil}, false, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b bytes.Buffer
+			played := 0
+			heard, err := patiently(newScreen(&b), func() ([]verdict, error) {
+				played++
+				if c.played[played-1] == nil {
+					return nil, broken
+				}
+				return c.played[played-1], nil
+			})
+			if heard != c.good || played != len(c.played) || (err != nil) != (c.name == "broken") {
+				t.Errorf("good %t after %d scenes (%v), want %t after %d", heard, played, err, c.good, len(c.played))
+			}
+			if got := strings.Count(b.String(), "\n"); got != c.said {
+				t.Errorf("it said %d lines, want %d:\n%s", got, c.said, &b)
+			}
+		})
+	}
+}
+
 // TestE2EDemoStopped: Ctrl-C in the middle is no good check.
 func TestE2EDemoStopped(t *testing.T) {
 	defer goleak.VerifyNone(t)
