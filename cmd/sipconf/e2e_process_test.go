@@ -150,6 +150,75 @@ func TestE2ESignals(t *testing.T) {
 	})
 }
 
+// TestE2EEndsThoughNobodyReadsItsLog: with the pipe of its log full, every line waits for ever.
+func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	in.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	for err == nil {
+		_, err = in.Write(make([]byte, 4096))
+	}
+	port := freeUDP(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n", port), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &started{Cmd: exec.Command(program(t), "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1)}
+	s.Stderr = in
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	go func() { s.ended <- s.Wait() }()
+	t.Cleanup(func() { s.Process.Kill() })
+	p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := p.Request(ctx, "OPTIONS", fmt.Sprintf("sip:127.0.0.1:%d", port)); err != nil {
+		t.Fatalf("it does not serve: %v", err)
+	}
+	s.Process.Signal(syscall.SIGTERM)
+	err = s.ends(t, endTime+2*time.Second)
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitFault {
+		t.Errorf("exit: %v, want status %d", err, exitFault)
+	}
+}
+
+// TestE2EFewFiles: what an operator is told whose system lets us open fewer files than he wants calls.
+func TestE2EFewFiles(t *testing.T) {
+	binary := program(t)
+	for limit, told := range map[int]bool{263: true, 264: false} {
+		file := filepath.Join(t.TempDir(), "config.yaml")
+		config := fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n", freeUDP(t))
+		if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s := &started{Cmd: exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec %q serve --config %q", limit, binary, file)),
+			log: &lockedBuffer{}, ended: make(chan error, 1)}
+		s.Stderr = s.log
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { s.ended <- s.Wait() }()
+		t.Cleanup(func() { s.Process.Kill() })
+		s.says(t, "sipconf is serving")
+		if got := strings.Contains(s.log.String(), "LimitNOFILE="); got != told {
+			t.Errorf("with a limit of %d files for 100 calls it warns: %t, want %t:\n%s", limit, got, told, s.log)
+		}
+		s.Process.Signal(syscall.SIGTERM)
+		if err := s.ends(t, endTime); err != nil {
+			t.Errorf("exit: %v", err)
+		}
+	}
+}
+
 func TestE2EWhatTheOperatorIsTold(t *testing.T) {
 	binary := program(t)
 	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -386,6 +387,30 @@ func TestE2ERefusals(t *testing.T) {
 	a.Hangup(o.soon())
 	o.eventually("a seat is free again", func() bool { return o.Rooms().Stats().Seats == 2 })
 	o.joins(phone.Config{Name: "Dora"}, "5234", 0)
+}
+
+// TestE2ENoSocketsForACall: the operator reads which call it was and what was lacking.
+func TestE2ENoSocketsForACall(t *testing.T) {
+	o := newOffice(t, func(c *Config) { c.Media.Ports = media.PortRange{First: 40000, Last: 40001} })
+	o.joins(phone.Config{Name: "Anna"}, "5234", 0)
+	_, err := o.phone(phone.Config{Name: "Boris", Number: "102"}).Call(o.soon(), o.uri("5234", "udp", true))
+	if got := phone.Status(err); got != 503 {
+		t.Errorf("got %v, want 503", err)
+	}
+	o.eventually("it is in the log", func() bool { return strings.Contains(o.log.String(), "call was not answered") })
+	for line := range strings.Lines(o.log.String()) {
+		if !strings.Contains(line, "call was not answered") {
+			continue
+		}
+		var said struct{ Level, Room, Name, Number, Err string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil {
+			t.Fatal(err)
+		}
+		if said.Level != "WARN" || said.Room != "5234" || said.Name != "Boris" || said.Number != "102" ||
+			!strings.Contains(said.Err, media.ErrNoPorts.Error()) {
+			t.Errorf("the log says %s", line)
+		}
+	}
 }
 
 func TestE2EWhoVanishesIsMissed(t *testing.T) {

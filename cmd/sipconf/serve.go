@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// closeTime is how long callers get to answer a BYE when the server ends.
-const closeTime = 4 * time.Second
+const (
+	closeTime = 4 * time.Second // how long callers get to answer a BYE when the server ends
+	endTime   = 5 * time.Second // after a signal, however stuck the server is
+)
 
 // serveCmd is `sipconf serve`.
 type serveCmd struct {
@@ -29,19 +32,22 @@ func (c *serveCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := untilSignal()
+	defer end()
 	log := newLogger(p.stderr, cfg.Log)
 	for _, warning := range warnings {
 		log.Warn("configuration", "err", warning.String())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	if limit, few := fewFiles(cfg.Rooms.MaxLegs); few {
+		log.Warn("rooms.max_legs calls would need more open files than this process may have: raise LimitNOFILE= of the systemd unit, or ulimit -n",
+			"max_legs", cfg.Rooms.MaxLegs, "need", filesFor(cfg.Rooms.MaxLegs), "limit", limit)
+	}
 	s, err := newServer(cfg, log)
 	if err != nil {
 		return err
 	}
 	log.Info("sipconf is serving", "version", ownVersion(), "listen", enumerate(s.Addrs()), "rtp", portsForm.write(cfg.Media.Ports))
 	<-ctx.Done()
-	stop() // from here on a signal has its usual effect
 	log.Info("ending: no new calls, hanging up", "calls", s.ua.Calls())
 	ending, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
@@ -50,4 +56,37 @@ func (c *serveCmd) Run(p *process) error {
 	}
 	log.Info("ended")
 	return nil
+}
+
+// untilSignal is a context that SIGINT or SIGTERM ends. From then on a second signal has its usual
+// effect, and unless end is called within endTime the process exits with exitFault: whoever stops a
+// server need not know that, say, nobody reads its log any more and every line waits for ever.
+func untilSignal() (ctx context.Context, end func()) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ended := make(chan struct{})
+	context.AfterFunc(ctx, func() { // ends with end, or the process with it
+		stop()
+		late := time.NewTimer(endTime)
+		defer late.Stop()
+		select {
+		case <-ended:
+		case <-late.C:
+			os.Exit(exitFault)
+		}
+	})
+	return ctx, sync.OnceFunc(func() { close(ended); stop() })
+}
+
+// filesFor is how many files the server has open with so many legs: the sockets for RTP and RTCP of
+// each, and what it needs besides: listeners, TCP connections, the log.
+func filesFor(legs int) uint64 { return 2*uint64(legs) + 64 }
+
+// fewFiles says whether this process may open fewer files than so many legs need, and how many it
+// may. Go has raised the soft limit to the hard one by now.
+func fewFiles(legs int) (limit uint64, few bool) {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return 0, false // then we do not know
+	}
+	return files.Cur, files.Cur < filesFor(legs)
 }

@@ -26,6 +26,7 @@ type server struct {
 	rooms     *rooms.Directory
 	ua        *sip.UA
 	listeners []listener // as bound: with the real port where 0 was asked for
+	clock     *clockWatch
 }
 
 // newServer starts a server. Close ends it. The error says what to do where it
@@ -73,6 +74,7 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	s.ua.Start()
+	s.clock = watchClock(s.engine.Stats, log) // ends in Close
 	return s, nil
 }
 
@@ -164,7 +166,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	s.setFocus(call, target)
 	call.Ring()
 	if err := call.Answer(ctx); err != nil {
-		log.Info("call was not answered", "room", target.Room, "number", number, "err", err)
+		log.Log(ctx, unansweredLevel(err), "call was not answered", "room", target.Room, "name", name, "number", number, "err", err)
 		return
 	}
 	p := seat.Join(call)
@@ -196,6 +198,16 @@ func refuse(call *sip.Call, err error) {
 	call.Reject(503, "Service Unavailable", "Retry-After", "10")
 }
 
+// unansweredLevel is how loud it is in the log that a call could not be answered. A caller who gives
+// up, or offers nothing that we speak, is his own affair; sockets that cannot be had are the operator's.
+func unansweredLevel(err error) slog.Level {
+	var system syscall.Errno
+	if errors.Is(err, media.ErrNoPorts) || errors.As(err, &system) {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
 // reason is how a call ended, for the log.
 func reason(e sip.Ending) string {
 	if e.Reason == "" && e.ByPeer {
@@ -218,6 +230,7 @@ func (s *server) Engine() *media.Engine { return s.engine }
 func (s *server) Close(ctx context.Context) error {
 	err := s.ua.Close(ctx, "server is shutting down")
 	s.rooms.Close()
+	s.clock.close()
 	s.engine.Close()
 	return err
 }
