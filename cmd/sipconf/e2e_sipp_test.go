@@ -28,23 +28,25 @@ func sippMissing(t *testing.T, err error) {
 // a tool that knows nothing of this project.
 func TestE2ESIPp(t *testing.T) {
 	o := newOffice(t, nil)
-	server := strings.TrimPrefix(o.uri("x", "udp", true), "sip:x@")
-	for _, scenario := range sipp.Scenarios() {
-		t.Run(scenario, func(t *testing.T) {
-			options := sipp.Options{Calls: 5, Rate: 5}
-			if scenario == "load" {
-				options.Calls, options.Rate = 200, 20
-			}
-			result, err := sipp.Run(context.Background(), scenario, server, options)
-			sippMissing(t, err)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%+v", result)
-			if result.Failed != 0 || result.Successful != options.Calls {
-				t.Errorf("%d of %d calls failed", result.Failed, options.Calls)
-			}
-		})
+	for _, transport := range []string{"udp", "tcp"} {
+		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", transport, true), ";transport=tcp"), "sip:x@")
+		for _, scenario := range sipp.Scenarios() {
+			t.Run(transport+" "+scenario, func(t *testing.T) {
+				options := sipp.Options{Calls: 5, Rate: 5, Transport: transport}
+				if scenario == "load" {
+					options.Calls, options.Rate = 200, 20
+				}
+				result, err := sipp.Run(context.Background(), scenario, server, options)
+				sippMissing(t, err)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%+v", result)
+				if result.Failed != 0 || result.Successful != options.Calls {
+					t.Errorf("%d of %d calls failed", result.Failed, options.Calls)
+				}
+			})
+		}
 	}
 	o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
 }
