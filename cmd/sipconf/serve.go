@@ -62,10 +62,12 @@ func (c *serveCmd) Run(p *process) error {
 // effect, and unless end is called within endTime the process exits with exitFault: whoever stops a
 // server need not know that, say, nobody reads its log any more and every line waits for ever.
 func untilSignal() (ctx context.Context, end func()) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	caught, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	context.AfterFunc(ctx, func() { // ends with end, or the process with it
-		stop()
+	context.AfterFunc(caught, func() { // ends with end, or the process with it
+		stop() // before anybody knows of the first signal, so that the second one is not taken for it
+		cancel()
 		late := time.NewTimer(endTime)
 		defer late.Stop()
 		select {
