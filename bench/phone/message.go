@@ -132,16 +132,6 @@ func (m *Message) set(name, value string) {
 	m.add(name, value)
 }
 
-func (m *Message) remove(name string) {
-	kept := m.Headers[:0]
-	for _, h := range m.Headers {
-		if !strings.EqualFold(h.Name, name) {
-			kept = append(kept, h)
-		}
-	}
-	m.Headers = kept
-}
-
 // cseq returns the number and the method of the CSeq header; 0 and "" if there is none.
 func (m *Message) cseq() (uint32, string) {
 	number, method, _ := strings.Cut(m.Header("CSeq"), " ")
