@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"strconv"
 	"strings"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -69,8 +68,4 @@ func listed(msg sipgo.Message, token string, names ...string) bool {
 		}
 	}
 	return false
-}
-
-func retryAfter(seconds int) sipgo.Header {
-	return sipgo.NewHeader("Retry-After", strconv.Itoa(seconds))
 }
