@@ -4,9 +4,7 @@ go 1.26.0
 
 require (
 	github.com/alecthomas/kong v1.12.1
-	github.com/cloudflare/tableflip v1.2.3
 	github.com/emiago/sipgo v1.7.2
-	github.com/go-audio/wav v1.1.0
 	github.com/goccy/go-yaml v1.18.0
 	github.com/pion/rtcp v1.2.20
 	github.com/pion/rtp v1.10.6
@@ -18,8 +16,6 @@ require (
 )
 
 require (
-	github.com/go-audio/audio v1.0.0 // indirect
-	github.com/go-audio/riff v1.0.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/gobwas/pool v0.2.1 // indirect
 	github.com/gobwas/ws v1.3.2 // indirect
