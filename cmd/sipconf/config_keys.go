@@ -52,7 +52,7 @@ var keys = []key{
 	{"sip.advertise", []string{""},
 		"The IP address told to peers in Contact, Via and SDP. Empty: the one that the peer reaches, which is right unless there is NAT in between.",
 		one(advertiseForm, func(c *Config) *netip.Addr { return &c.SIP.Advertise })},
-	{"sip.trusted", []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"},
+	{"sip.trusted", []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"},
 		"The networks that may call, and whose word on the caller's name and number is taken. Everyone else gets 403.",
 		many(networkForm, func(c *Config) *[]netip.Prefix { return &c.SIP.Trusted })},
 	{"sip.session_expires", []string{"30m"},
