@@ -37,6 +37,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
+	past   LegStats // of the legs that are closed
 	closed bool
 }
 
@@ -134,8 +135,10 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 
 // release takes the ports of a closed leg back.
 func (e *Engine) release(leg *Leg) {
+	stats := leg.Stats()
 	e.mu.Lock()
 	delete(e.legs, leg)
+	e.past.add(stats)
 	e.mu.Unlock()
 	e.ports.give(leg.LocalAddr().Port(), time.Now())
 }

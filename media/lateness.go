@@ -27,9 +27,13 @@ func (c *loopClock) woke(late int64) {
 func (c *loopClock) ran(after int64) { c.end.add(after) }
 
 // histogram counts durations in steps of a quarter of an octave of microseconds: right within 25 %, from 1 us to an hour.
-type histogram struct{ counts [4 * 32]atomic.Uint64 }
+type histogram struct {
+	counts [4 * 32]atomic.Uint64
+	sum    atomic.Int64 // nanoseconds
+}
 
 func (h *histogram) add(ns int64) {
+	h.sum.Add(max(ns, 0))
 	h.counts[step(uint64(max(ns, 0)/1000))].Add(1)
 }
 

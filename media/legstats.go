@@ -55,6 +55,45 @@ type LegStats struct {
 	PeerLost    int64         // packets of ours that the peer says he missed
 }
 
+// add adds up what can be added up; the last three figures are of one leg alone.
+func (s *LegStats) add(o LegStats) {
+	s.PacketsIn += o.PacketsIn
+	s.PacketsOut += o.PacketsOut
+	s.BytesOut += o.BytesOut
+	s.Lost += o.Lost
+	s.Late += o.Late
+	s.Duplicates += o.Duplicates
+	s.Jumps += o.Jumps
+	s.Concealed += o.Concealed
+	s.Discarded += o.Discarded
+	s.Strangers += o.Strangers
+	s.UnknownType += o.UnknownType
+	s.Malformed += o.Malformed
+	s.Looped += o.Looped
+	s.Sources += o.Sources
+	s.Presses += o.Presses
+	s.Echoes += o.Echoes
+	s.BadEvents += o.BadEvents
+	s.Flooded += o.Flooded
+	s.SendFailed += o.SendFailed
+}
+
+// Totals adds up the figures of all legs since the engine was made, closed ones included.  Lost may go back: a packet that was
+// missing came after all.
+func (e *Engine) Totals() LegStats {
+	e.mu.Lock()
+	total := e.past
+	legs := make([]*Leg, 0, len(e.legs))
+	for leg := range e.legs {
+		legs = append(legs, leg)
+	}
+	e.mu.Unlock()
+	for _, leg := range legs {
+		total.add(leg.Stats())
+	}
+	return total
+}
+
 // Stats is from any goroutine.
 func (l *Leg) Stats() LegStats {
 	return LegStats{

@@ -20,6 +20,7 @@ type Config struct {
 	Media   MediaConfig
 	Rooms   RoomsConfig
 	Numbers []plan.Rule
+	Metrics MetricsConfig
 	Log     LogConfig
 }
 
@@ -46,6 +47,11 @@ type RoomsConfig struct {
 	MaxParticipants int // of one room
 	MaxLegs         int // of all rooms together
 	Tones           bool
+}
+
+// MetricsConfig is the section metrics.
+type MetricsConfig struct {
+	Listen string // host:port; empty: nothing is served
 }
 
 // LogConfig is the section log.

@@ -210,6 +210,21 @@ var productForm = form[string]{
 	write: func(text string) string { return text },
 }
 
+// httpForm is an address to serve HTTP on, or nothing.
+var httpForm = form[string]{
+	name: "an address to serve on", quoted: true,
+	parse: func(text string) (string, error) {
+		if text == "" {
+			return "", nil
+		}
+		if _, err := netip.ParseAddrPort(text); err != nil {
+			return "", misfit(text, "an address to serve on", "ADDRESS:PORT such as 127.0.0.1:9090, or \"\" for none")
+		}
+		return text, nil
+	},
+	write: func(text string) string { return text },
+}
+
 var levelForm = form[slog.Level]{
 	name: "a log level",
 	parse: func(text string) (slog.Level, error) {

@@ -27,6 +27,7 @@ var sections = []section{
 		"X is a digit, Z is 1 to 9, N is 2 to 9, [15-7] is one of these, . is one or more of anything, ! is none or more. " +
 		"room and group may use ${EXTEN}, ${EXTEN:1} and ${CALLERID(num)}. A number that no rule matches gets 404. " +
 		"By default *100 calls group 100 into the room of the caller's own number, and *15234 and 5234 lead to room 5234."},
+	{"metrics", "Figures for Prometheus, and whether the server is well: /metrics, /healthz, /readyz."},
 	{"log", "What is written to stderr."},
 }
 
@@ -88,6 +89,10 @@ var keys = []key{
 	{"rooms.tones", []string{"true"},
 		"Whether a room hears a tone when somebody joins or leaves, and the newcomer another one.",
 		one(switchForm, func(c *Config) *bool { return &c.Rooms.Tones })},
+
+	{"metrics.listen", []string{"127.0.0.1:9090"},
+		"The address that serves them over HTTP, without a password. Empty: none does. If the port is taken, a warning says so and the server runs without.",
+		one(httpForm, func(c *Config) *string { return &c.Metrics.Listen })},
 
 	{"log.level", []string{"info"},
 		"The least that is logged: debug, info, warn or error.",

@@ -41,6 +41,7 @@ func sipAddr(server *server) netip.AddrPort { return server.Addrs()[0].Addr }
 // demoConfig is the defaults, on the loopback only.
 func demoConfig(port uint16) *Config {
 	config := defaultConfig()
+	config.Metrics.Listen = "" // the port may be a real server's
 	local := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 	config.SIP.Listen = []listener{{"udp", local}, {"tcp", local}}
 	return config

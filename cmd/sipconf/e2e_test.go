@@ -60,6 +60,7 @@ func (b *lockedBuffer) String() string {
 func newOffice(t *testing.T, change func(*Config)) *office {
 	t.Helper()
 	cfg := defaultConfig()
+	cfg.Metrics.Listen = "127.0.0.1:0"
 	cfg.SIP.Listen = []listener{
 		{"udp", netip.MustParseAddrPort("127.0.0.1:0")}, {"tcp", netip.MustParseAddrPort("127.0.0.1:0")},
 		{"udp", netip.MustParseAddrPort("[::1]:0")},

@@ -27,6 +27,8 @@ type server struct {
 	ua        *sip.UA
 	listeners []listener // as bound: with the real port where 0 was asked for
 	clock     *clockWatch
+	metrics   *metrics
+	monitor   *monitor
 }
 
 // newServer starts a server. Close ends it. The error says what to do where it
@@ -73,8 +75,10 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 		closeAll(sockets)
 		return nil, err
 	}
+	s.metrics = newMetrics(s)
 	s.ua.Start()
-	s.clock = watchClock(s.engine.Stats, log) // ends in Close
+	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
+	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
 	return s, nil
 }
 
@@ -147,10 +151,12 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	target, ok := s.plan.Route(call.Number(), number)
 	switch {
 	case !ok:
+		s.count(outcomeNoNumber)
 		log.Info("no such number: see numbers in the configuration", "number", call.Number(), "from", number, "source", call.Source())
 		call.Reject(404, "Not Found")
 		return
 	case target.Group != "":
+		s.count(outcomeNoGroups)
 		log.Info("calling groups is not built yet", "number", call.Number(), "group", target.Group)
 		call.Reject(501, "Groups Not Implemented")
 		return
@@ -158,7 +164,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	seat, err := s.rooms.Reserve(target.Room)
 	if err != nil {
 		log.Info("call refused", "room", target.Room, "name", name, "number", number, "err", err)
-		refuse(call, err)
+		s.refuse(call, err)
 		return
 	}
 	defer seat.Release()
@@ -166,9 +172,11 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	s.setFocus(call, target)
 	call.Ring()
 	if err := call.Answer(ctx); err != nil {
+		s.count(outcomeUnanswered)
 		log.Log(ctx, unansweredLevel(err), "call was not answered", "room", target.Room, "name", name, "number", number, "err", err)
 		return
 	}
+	s.count(outcomeJoined)
 	p := seat.Join(call)
 	for talking := true; talking; {
 		select {
@@ -190,11 +198,15 @@ func (s *server) setFocus(call *sip.Call, target plan.Target) {
 	}
 }
 
-func refuse(call *sip.Call, err error) {
+func (s *server) count(outcome string) { s.metrics.calls.WithLabelValues(outcome).Inc() }
+
+func (s *server) refuse(call *sip.Call, err error) {
 	if errors.Is(err, rooms.ErrRoomFull) {
+		s.count(outcomeRoomFull)
 		call.Reject(486, "Busy Here")
 		return
 	}
+	s.count(outcomeServerFull)
 	call.Reject(503, "Service Unavailable", "Retry-After", "10")
 }
 
@@ -228,8 +240,10 @@ func (s *server) Engine() *media.Engine { return s.engine }
 // Close takes no new calls, says goodbye to everybody and ends. It takes at
 // most as long as ctx allows, and a little to clean up.
 func (s *server) Close(ctx context.Context) error {
+	s.monitor.draining.Store(true)
 	err := s.ua.Close(ctx, "server is shutting down")
 	s.rooms.Close()
+	s.monitor.close()
 	s.clock.close()
 	s.engine.Close()
 	return err

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sipconf/sipconf/bench/phone"
+)
+
+// asks gets a page of the monitor.
+func (o *office) asks(path string) (status int, body string) {
+	o.Helper()
+	res, err := http.Get(fmt.Sprintf("http://%s%s", o.monitor.addr, path))
+	if err != nil {
+		o.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		o.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// figure is the value of a metric, as Prometheus would read it.
+func (o *office) figure(name string) float64 {
+	o.Helper()
+	_, body := o.asks("/metrics")
+	for line := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				o.Fatal(err)
+			}
+			return number
+		}
+	}
+	o.Fatalf("no %s in\n%s", name, body)
+	return 0
+}
+
+func TestE2EMetrics(t *testing.T) {
+	o := newOffice(t, nil)
+	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 400)
+	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 600)
+	o.hears("Anna", anna, []float64{600})
+	if call, err := o.phone(phone.Config{}).Call(o.soon(), o.uri("nobody", "udp", true)); err == nil {
+		call.Hangup(o.soon())
+		t.Error("nobody answered")
+	}
+	for name, want := range map[string]float64{
+		"sipconf_legs": 2, "sipconf_rooms": 1, "sipconf_participants": 2,
+		`sipconf_calls_total{outcome="joined"}`: 2, `sipconf_calls_total{outcome="no_number"}`: 1, `sipconf_calls_total{outcome="room_full"}`: 0,
+		"sipconf_panics_total": 0, "sipconf_rtp_packets_stranger_total": 0,
+	} {
+		if got := o.figure(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	received := o.figure("sipconf_rtp_packets_received_total")
+	if received < 40 || o.figure("sipconf_rtp_packets_sent_total") < 40 || o.figure("sipconf_ticks_total") < 20 {
+		t.Error("no packets or ticks are counted")
+	}
+	if n, sum := o.figure("sipconf_tick_lateness_seconds_count"), o.figure("sipconf_tick_lateness_seconds_sum"); n < 20 || sum <= 0 {
+		t.Errorf("lateness of %v ticks, %v s in all", n, sum)
+	}
+	if below := o.figure(`sipconf_tick_lateness_seconds_bucket{le="+Inf"}`); below < o.figure(`sipconf_tick_lateness_seconds_bucket{le="0.001"}`) {
+		t.Error("the buckets are not cumulative")
+	}
+
+	// What has been counted stays when the legs are gone.
+	anna.Hangup(o.soon())
+	boris.Hangup(o.soon())
+	o.eventually("the legs are closed", func() bool { return o.figure("sipconf_legs") == 0 && o.figure("sipconf_rooms") == 0 })
+	if got := o.figure("sipconf_rtp_packets_received_total"); got < received {
+		t.Errorf("packets went back from %v to %v", received, got)
+	}
+}
+
+func TestE2EHealthAndReadiness(t *testing.T) {
+	o := newOffice(t, nil)
+	if status, body := o.asks("/healthz"); status != 200 {
+		t.Errorf("healthz: %d %s", status, body)
+	}
+	if status, _ := o.asks("/readyz"); status != 200 {
+		t.Errorf("readyz: %d", status)
+	}
+	o.monitor.draining.Store(true)
+	if status, _ := o.asks("/readyz"); status != 503 {
+		t.Errorf("readyz while ending: %d", status)
+	}
+	if status, _ := o.asks("/"); status != 404 {
+		t.Errorf("/: %d", status)
+	}
+}
+
+func TestE2EMetricsPortIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	o := newOffice(t, func(c *Config) { c.Metrics.Listen = taken.Addr().String() })
+	o.joins(phone.Config{Name: "Anna"}, "5234", 0) // it serves all the same
+	if log := o.log.String(); !strings.Contains(log, "no metrics are served") || !strings.Contains(log, "metrics.listen") {
+		t.Errorf("log: %s", log)
+	}
+}
