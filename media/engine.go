@@ -178,9 +178,11 @@ func (e *Engine) Close() {
 	e.closed = true
 	e.mu.Unlock()
 	e.reporter.close()
+	var legs sync.WaitGroup // each waits for a tick of its loop
 	for _, leg := range e.all() {
-		leg.Close()
+		legs.Go(leg.Close)
 	}
+	legs.Wait()
 	for _, l := range e.loops {
 		l.close()
 	}

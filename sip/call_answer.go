@@ -40,16 +40,18 @@ func (c *Call) accept(in *inbound, body []byte) bool {
 	}
 	c.Timer.answer(res)
 	withSDP(res, body)
-	if err := in.tx.Respond(res); errors.Is(err, sipgo.ErrTransactionCanceled) {
+	err := in.tx.Respond(res)
+	if errors.Is(err, sipgo.ErrTransactionCanceled) {
 		return false
-	} else if err != nil {
+	}
+	if err != nil {
 		c.log.Info("the answer could not be sent, and will be sent again", "err", err)
 	}
 	if c.unacked != nil { // its ACK is lost; the peer goes on, so does the call
 		c.dropUnacked()
 	}
 	now := time.Now()
-	c.unacked = &unacked{in: in, res: res, next: now.Add(t1), interval: t1, deadline: now.Add(64 * t1)}
+	c.unacked = &unacked{in: in, res: res, failed: err != nil, next: now.Add(t1), interval: t1, deadline: now.Add(64 * t1)}
 	return true
 }
 
@@ -86,7 +88,9 @@ func (c *Call) retransmit(now time.Time) {
 		return
 	}
 	if !now.Before(u.next) {
-		u.in.tx.Respond(u.res)
+		if err := u.in.tx.Respond(u.res); err != nil {
+			c.endpoint.transport.WriteMsg(u.res) // its transaction is gone
+		}
 		u.interval = min(2*u.interval, t2)
 		u.next = now.Add(u.interval)
 	}
@@ -125,12 +129,15 @@ func (c *Call) acknowledged(ack *sipgo.Request) {
 
 // dropUnacked lets the INVITE's transaction go.
 func (c *Call) dropUnacked() {
-	in := c.unacked.in
+	in, failed := c.unacked.in, c.unacked.failed
 	c.unacked = nil
 	if in == c.invitation {
 		c.settle()
 		in.tx.Terminate()
 		return
+	}
+	if failed {
+		in.tx.Terminate() // sipgo has started no timer for it
 	}
 	close(in.done)
 }

@@ -44,6 +44,10 @@ func (c *Call) hangup(reason string) {
 			return
 		}
 		c.reject(refuse(sipgo.StatusTemporarilyUnavailable, "Temporarily Unavailable"))
+	case leaving:
+		if c.unacked != nil && c.ua.closing() {
+			c.sendBye(c.parting) // there is no time to wait for the ACK
+		}
 	case accepted, confirmed:
 		early := c.Phase == accepted
 		c.leave(Ending{Reason: reason})

@@ -36,6 +36,7 @@ type state struct {
 type unacked struct {
 	in       *inbound
 	res      *sipgo.Response
+	failed   bool      // it could not be sent at first
 	next     time.Time // of its next retransmission
 	interval time.Duration
 	deadline time.Time
@@ -70,7 +71,10 @@ func (c *Call) run() {
 // close ends what is left when run does. After a panic that is a whole call,
 // of which the peer should know.
 func (c *Call) close() {
-	if c.Phase == accepted || c.Phase == confirmed {
+	switch c.Phase {
+	case ringing:
+		c.apologise()
+	case accepted, confirmed:
 		c.farewell()
 	}
 	c.end()
@@ -79,6 +83,12 @@ func (c *Call) close() {
 	close(c.gone)
 	c.settle()
 	c.refuseWaiting()
+}
+
+// apologise gives the INVITE its final answer.
+func (c *Call) apologise() {
+	defer c.recovered("apology")
+	c.reject(refuse(sipgo.StatusInternalServerError, "Server Internal Error"))
 }
 
 // farewell sends a BYE whose answer nobody waits for.
@@ -197,7 +207,9 @@ func (c *Call) serve(in *inbound) {
 		return
 	}
 	c.Dialog.RemoteCSeq = req.CSeq().SeqNo
-	c.Dialog.Source = req.Source() // a phone on TCP may have connected anew
+	if c.Dialog.Transport == "TCP" && req.Transport() == "TCP" {
+		c.Dialog.Source = req.Source() // the phone may have connected anew
+	}
 	if c.Phase == leaving && req.Method != sipgo.BYE {
 		c.refuse(in, refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"))
 		return

@@ -224,11 +224,12 @@ func (c *Call) reinvite(in *inbound) {
 	c.changeTimer(timer) // the 2xx carries it
 	if !c.accept(in, own.body) {
 		c.Timer = former // cancelled: the session is what it was (14.2)
-		close(in.done)
+		// sipgo has sent the 487, but would repeat our 200 now.
+		c.refuse(in, refuse(sipgo.StatusRequestTerminated, "Request Terminated"))
 		return
 	}
-	c.sent(own, agreed)
 	c.refreshed(in.req)
+	c.sent(own, agreed)
 }
 
 // update answers an UPDATE (RFC 3311), with an offer or without.
@@ -254,25 +255,30 @@ func (c *Call) update(in *inbound) {
 		c.refuse(in, refusalOf(err))
 		return
 	}
-	var answer []byte
+	var (
+		own    description
+		agreed *sdp.Agreed
+	)
 	if offer != nil {
-		own, agreed, err := c.answerOffer(offer)
-		if err != nil {
+		if own, agreed, err = c.answerOffer(offer); err != nil {
 			c.refuse(in, refusalOf(err))
 			return
 		}
-		c.sent(own, agreed)
-		answer = own.body
 	}
-	c.changeTimer(timer)
 	c.refreshed(in.req)
+	if offer != nil {
+		c.sent(own, agreed)
+	}
+	if c.Phase != ringing { // else the INVITE's own timer is still to be agreed on
+		c.changeTimer(timer)
+	}
 	res := c.ua.response(in.req, sipgo.StatusOK, "OK", c.Dialog.contact())
 	for _, h := range capabilities() {
 		res.AppendHeader(h)
 	}
 	c.Timer.answer(res)
-	if answer != nil {
-		withSDP(res, answer)
+	if offer != nil {
+		withSDP(res, own.body)
 	}
 	c.reply(in, res)
 }
@@ -289,6 +295,9 @@ func (c *Call) glare() *refusal {
 // refreshed takes over what a target refresh request brings besides its offer.
 func (c *Call) refreshed(req *sipgo.Request) {
 	c.Dialog.refreshTarget(req.Contact())
+	if req.Transport() == c.Dialog.Transport {
+		c.Dialog.Source = req.Source()
+	}
 	if req.GetHeader("allow") != nil {
 		c.PeerUpdates = listed(req, "UPDATE", "allow")
 	}

@@ -330,3 +330,104 @@ func TestPanicInServingARequestCosts500(t *testing.T) {
 		clear(w.ua.calls) // the half-registered one
 	})
 }
+
+func TestAProxysNextTry(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.phone()
+		p.refused(488, srtpSDP)
+		p.cseq-- // the same INVITE, but for its offer and its branch
+		p.invites(pcmaSDP)
+		p.wants(200)
+		p.acks("")
+		w.taken()
+		p.hangsUp()
+	})
+}
+
+func TestCancelledReinviteIsRefusedTillItsAck(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.phone()
+		p.calls()
+		p.cseq++ // a request got lost, so that the next one has to wait for its turn
+		p.invites(described("inactive", "127.0.0.1", 40000, 2))
+		time.Sleep(10 * time.Millisecond)
+		p.request("CANCEL", p.branch, "")
+		refused := 0
+		for m := p.gets(2 * time.Second); m != nil && refused < 4; m = p.gets(5 * time.Second) {
+			if status, method := statusOf(m); method == "INVITE" && status == 487 {
+				refused++
+			} else if method == "INVITE" && status >= 200 {
+				t.Fatalf("%d after the 487", status)
+			}
+		}
+		if refused < 4 {
+			t.Errorf("the 487 came %d times", refused)
+		}
+		p.acksRefusal()
+		for p.gets(time.Second) != nil {
+			continue
+		}
+		p.hangsUp()
+	})
+}
+
+func TestCloseAfterAHangupBeforeTheAck(t *testing.T) {
+	inWorld(t, func(_ *Config, h *Handler) {
+		*h = func(ctx context.Context, call *Call) {
+			go call.Answer(ctx)
+			time.Sleep(100 * time.Millisecond)
+		}
+	}, func(w *world) {
+		p := w.phone()
+		p.invites(pcmaSDP)
+		p.wants(200)
+		time.Sleep(200 * time.Millisecond)
+		closed := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			closed <- w.ua.Close(ctx, "over")
+		}()
+		p.wantsRequest("BYE", 100*time.Millisecond, 200)
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPanicWhileItRingsRefusesTheCall(t *testing.T) {
+	inWorld(t, func(_ *Config, h *Handler) {
+		*h = func(_ context.Context, call *Call) {
+			call.post(func() { panic("boom") })
+			<-call.Done()
+		}
+	}, func(w *world) {
+		p := w.phone()
+		p.refused(500, pcmaSDP)
+		if n := w.ua.Counters.Panics.Swap(0); n != 1 {
+			t.Errorf("%d panics counted", n)
+		}
+	})
+}
+
+func TestUpdateWhileItRingsLeavesTheTimerOfTheInvite(t *testing.T) {
+	inWorld(t, func(_ *Config, h *Handler) {
+		*h = func(ctx context.Context, call *Call) {
+			call.Ring()
+			time.Sleep(time.Second)
+			if call.Answer(ctx) == nil {
+				<-call.Done()
+			}
+		}
+	}, func(w *world) {
+		p := w.phone()
+		p.invites(pcmaSDP, "Supported: timer", "Session-Expires: 600;refresher=uac")
+		p.toTag, _ = p.wants(180).To().Params.Get("tag")
+		p.sends("UPDATE", "")
+		p.wants(200)
+		wantHeader(t, p.wants(200), "Session-Expires", "600;refresher=uac")
+		p.acks("")
+		time.Sleep(100 * time.Millisecond)
+		p.hangsUp()
+	})
+}

@@ -115,6 +115,11 @@ func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	tx.Respond(u.response(req, sipgo.StatusTrying, "Trying"))
 	// The function must not hold the call: sipgo keeps it for 32 s.
 	if !tx.OnCancel(func(cancel *sipgo.Request) { u.onCancel(inviteKey(cancel)) }) {
+		if !errors.Is(tx.Err(), sipgo.ErrTransactionCanceled) {
+			// The 100 could not be sent, and that has cost the transaction its life.
+			u.abandon(call)
+			return nil
+		}
 		call.cancelled.Store(true)
 	}
 	if call.overtaken != nil {

@@ -37,6 +37,7 @@ type endpoint struct {
 	network   string         // "UDP" or "TCP"
 	advertise netip.Addr
 	secret    [16]byte // seeds our tags; see arrived
+	guard     *gate
 	counters  *Counters
 	log       *slog.Logger
 }
@@ -55,6 +56,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 		PacketConn: listener.Packet, trusted: u.config.Trusted, log: u.log, counters: &u.Counters,
 		strange: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
 	}
+	e.guard = guard
 	var address net.Addr
 	if listener.Packet != nil {
 		e.network = "UDP"
@@ -99,7 +101,10 @@ func (e *endpoint) serve(closed <-chan struct{}) {
 		select {
 		case <-closed:
 			return
-		case <-time.After(10 * time.Millisecond):
+		default:
+		}
+		if !e.guard.renewing.Swap(false) {
+			time.Sleep(10 * time.Millisecond) // it should not end; if it does so again and again, not in a hurry
 		}
 	}
 }
@@ -124,10 +129,11 @@ func (e *endpoint) closeSocket() {
 	e.listener.Stream.Close()
 }
 
-// closeLayers ends all transactions and connections.
+// closeLayers ends all connections and transactions, in this order: to end a
+// transaction is to wait for what it is just writing.
 func (e *endpoint) closeLayers() {
-	e.txs.Close()
 	e.transport.Close()
+	e.txs.Close()
 }
 
 // arrived completes a request before anybody else sees it.

@@ -25,8 +25,9 @@ type gate struct {
 	strange  *rate.Sometimes
 	log      *slog.Logger
 	counters *Counters
-	sources  func() int // how many addresses sipgo remembers
-	received int        // datagrams since the last look at it
+	sources  func() int  // how many addresses sipgo remembers
+	renewing atomic.Bool // the listener ends only to begin anew
+	received int         // datagrams since the last look at it
 }
 
 // mostSources is how many source addresses sipgo may remember. It forgets none
@@ -39,7 +40,9 @@ func (g *gate) crowded() bool {
 		return false
 	}
 	g.received = 0
-	return g.sources() > mostSources
+	crowded := g.sources() > mostSources
+	g.renewing.Store(crowded)
+	return crowded
 }
 
 // settling is how long messages in the hands of sipgo get to be handled.

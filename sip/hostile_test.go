@@ -320,3 +320,50 @@ func FuzzReadable(f *testing.F) {
 		}
 	})
 }
+
+// onceUnsent makes a wire that fails to send the first message with a status.
+func onceUnsent(c *Config, status string) {
+	failed := false
+	c.Listeners[0].Packet = &flaky{c.Listeners[0].Packet.(*wire), func(text string) bool {
+		fails := !failed && strings.HasPrefix(text, "SIP/2.0 "+status)
+		failed = failed || fails
+		return fails
+	}}
+}
+
+func TestProvisionalAnswerThatCouldNotBeSent(t *testing.T) {
+	t.Run("180", func(t *testing.T) {
+		inWorld(t, func(c *Config, _ *Handler) { onceUnsent(c, "180") }, func(w *world) {
+			p := w.phone()
+			p.calls()
+			p.hangsUp()
+		})
+	})
+	t.Run("100", func(t *testing.T) {
+		inWorld(t, func(c *Config, _ *Handler) { onceUnsent(c, "100") }, func(w *world) {
+			p := w.phone()
+			p.invites(pcmaSDP)
+			again := p.text("INVITE", p.branch, pcmaSDP)
+			p.wantsNothing(500 * time.Millisecond)
+			p.raw(again) // what any phone does then
+			p.wants(200)
+			p.acks("")
+			w.taken()
+			p.hangsUp()
+		})
+	})
+}
+
+func TestE2ERequestOverUDPWithinATCPCall(t *testing.T) {
+	inRealWorld(t, func(w *world, addrs map[string]string) {
+		p := w.realPhone("tcp", addrs["tcp4"])
+		p.contact = "sip:alice@127.0.0.1:1" // cannot be dialled
+		call := p.calls()
+		other := w.realPhone("udp", addrs["udp4"])
+		other.callID, other.fromTag, other.toTag, other.cseq, other.contact = p.callID, p.fromTag, p.toTag, p.cseq, p.contact
+		other.sends("OPTIONS", "")
+		other.wants(200)
+		call.Hangup("")
+		p.wantsRequest("BYE", 3*time.Second, 200)
+	})
+}

@@ -56,8 +56,8 @@ type UA struct {
 	mu       sync.Mutex
 	draining bool
 	calls    map[dialogID]*Call
-	invites  map[string]*Call      // INVITEs without a final answer, by inviteKey
-	merges   map[mergeKey]string   // inviteKey of each INVITE of the last 32 s and of each call
+	invites  map[string]*Call // INVITEs without a final answer, by inviteKey
+	merges   map[mergeKey]seen
 	overtook map[string]*overtaker // CANCELs that came before their INVITE
 
 	running sync.WaitGroup // endpoints
@@ -80,7 +80,7 @@ func New(config Config, handler Handler) (*UA, error) {
 	}
 	u := &UA{
 		config: config, handler: handler, log: config.Log,
-		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]string{},
+		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]seen{},
 		overtook: map[string]*overtaker{},
 		closed:   make(chan struct{}),
 	}
@@ -194,17 +194,17 @@ func (u *UA) register(call *Call) error {
 	if u.draining {
 		return refuse(503, "Service Unavailable", "Retry-After", "10")
 	}
-	switch u.merges[call.merge] {
-	case "":
-	case call.inviteKey:
+	switch known, ok := u.merges[call.merge]; {
+	case ok && known.inviteKey == call.inviteKey:
 		return errKnown
-	default:
-		// The same INVITE has reached us by another way (8.2.2.2).
+	case ok && known.ongoing:
+		// The same INVITE has reached us by another way (8.2.2.2). Once that
+		// one is over, this is a proxy's next try.
 		return refuse(482, "Loop Detected")
 	}
 	u.calls[call.id] = call
 	u.invites[call.inviteKey] = call
-	u.merges[call.merge] = call.inviteKey
+	u.merges[call.merge] = seen{call.inviteKey, true}
 	u.alive.Add(1)
 	if cancel := u.overtook[call.inviteKey]; cancel != nil {
 		delete(u.overtook, call.inviteKey)
@@ -224,23 +224,46 @@ func (u *UA) settle(call *Call) {
 func (u *UA) forget(call *Call) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.calls, call.id)
-	delete(u.invites, call.inviteKey)
-	u.alive.Done()
+	u.drop(call)
 	// A duplicate of the INVITE may still be on its way (RFC 6026 section 7.1);
 	// sipgo's transaction, which would absorb it, went with the ACK.
-	merge := call.merge
+	merge, over := call.merge, seen{call.inviteKey, false}
+	u.merges[merge] = over
 	time.AfterFunc(64*t1, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		delete(u.merges, merge)
+		if u.merges[merge] == over {
+			delete(u.merges, merge)
+		}
 	})
+}
+
+// abandon undoes register for a call that was never started: the next
+// retransmission of its INVITE begins afresh.
+func (u *UA) abandon(call *Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.drop(call)
+}
+
+// drop takes a call off the books. The lock is held.
+func (u *UA) drop(call *Call) {
+	delete(u.calls, call.id)
+	delete(u.invites, call.inviteKey)
+	delete(u.merges, call.merge)
+	u.alive.Done()
 }
 
 func (u *UA) find(id dialogID) *Call {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.calls[id]
+}
+
+// seen is an INVITE that is, or within the last 32 s was, a call.
+type seen struct {
+	inviteKey string
+	ongoing   bool
 }
 
 // mergeKey is what requests that took different ways have in common.
