@@ -114,6 +114,7 @@ var others = map[string]string{
 	"rooms.max_participants": "7",
 	"rooms.max_legs":         "70",
 	"rooms.tones":            "false",
+	"metrics.listen":         "127.0.0.1:9191",
 	"log.level":              "debug",
 	"log.format":             "json",
 }

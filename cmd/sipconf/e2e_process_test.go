@@ -161,12 +161,13 @@ func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
 	for err == nil {
 		_, err = in.Write(make([]byte, 4096))
 	}
+	binary := program(t) // before the port is chosen, which somebody else may take meanwhile
 	port := freeUDP(t)
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n", port), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &started{Cmd: exec.Command(program(t), "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1)}
+	s := &started{Cmd: exec.Command(binary, "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1)}
 	s.Stderr = in
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
