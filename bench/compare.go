@@ -61,7 +61,7 @@ func (o *options) shorten(f *flag.FlagSet) {
 			o.bursts = 3
 		}
 	}
-	if !o.quick || o.rate <= 0 {
+	if !o.quick || o.rate <= 0 { // no rate is refused later
 		return
 	}
 	round := newComparison(o).estimate(1)

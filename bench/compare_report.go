@@ -134,8 +134,8 @@ func (c *comparison) ratios(w io.Writer) {
 
 // single has a row for each run, with what makes it doubtful.
 func (c *comparison) single(w io.Writer) {
-	fmt.Fprint(w, "## Each run\n\n| round | | CPU, µs per leg and tick | of it in the kernel | gaps p99 / max, ms | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
-		"|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "## Each run\n\n| round | | CPU, µs per leg and tick | gaps p99 / max, ms | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
+		"|---|---|---|---|---|---|---|---|\n")
 	for round := 1; round <= c.o.rounds; round++ {
 		for _, one := range c.contenders {
 			i := slices.Index(one.round, round)
@@ -146,8 +146,8 @@ func (c *comparison) single(w io.Writer) {
 			if r.doubtful() {
 				doubt = "CAUTION: too busy"
 			}
-			fmt.Fprintf(w, "| %d | %s | %.2f | %.0f %% | %.1f / %.1f | %d | %.0f %%, %d | %.0f %% of a core | %s |\n", round, one.name,
-				r.CPUPerLegTick, 100*r.SystemPercent/max(r.CPUPercent, 0.01), r.GapP99, r.GapMax, r.BeepsMissed,
+			fmt.Fprintf(w, "| %d | %s | %.2f | %.1f / %.1f | %d | %.0f %%, %d | %.0f %% of a core | %s |\n", round, one.name,
+				r.CPUPerLegTick, r.GapP99, r.GapMax, r.BeepsMissed,
 				r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, doubt)
 		}
 	}
@@ -169,7 +169,7 @@ func machine() string {
 	if b, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
 		commit = strings.TrimSpace(string(b))
 	}
-	return fmt.Sprintf("%s at %d of the machine's processors, %s%s %s, %s", commit, runtime.NumCPU(), model, runtime.GOOS,
+	return fmt.Sprintf("%s on %d processors, %s%s %s, %s", commit, runtime.NumCPU(), model, runtime.GOOS,
 		strings.TrimSpace(string(kernel)), runtime.Version())
 }
 
