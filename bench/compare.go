@@ -132,6 +132,10 @@ func (c *comparison) run(ctx context.Context) {
 			if one.fault != "" || ctx.Err() != nil {
 				continue
 			}
+			if end, ok := ctx.Deadline(); ok && time.Until(end) < one.estimate(c.o) {
+				say("round %d of %d: no time left for %s", round+1, c.o.rounds, one.name)
+				continue
+			}
 			left := c.estimate(c.o.rounds-round-1) + c.rest(one)
 			say("round %d of %d: %s; about %s to go", round+1, c.o.rounds, one.name, left.Round(time.Second))
 			one.try(ctx, c.o, round+1)

@@ -101,6 +101,10 @@ func (c *comparison) table(w io.Writer) {
 			one.sum((*report).lost), one.sum(func(r *report) int64 { return r.NotSent }),
 			one.of(func(r *report) float64 { return float64(r.RSSPerLeg) / 1024 }), wrong)
 	}
+	if doubtful, all := c.doubtful(); doubtful > 0 {
+		fmt.Fprintf(w, "\nCAUTION: in %d of %d runs the machine was too busy with other things, or the generator fell behind. They are in\n"+
+			"these figures; repeat the comparison on an idle machine before you believe them.\n", doubtful, all)
+	}
 	fmt.Fprint(w, "\nThe median of the runs, and in brackets the least and the most; lost, not sent and wrong tones are sums over all runs.\n"+
 		"[README.md](README.md) says what each figure is.\n\n")
 	for _, one := range c.contenders {
@@ -110,6 +114,18 @@ func (c *comparison) table(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// doubtful counts the runs that are, and all.
+func (c *comparison) doubtful() (doubtful, all int) {
+	for _, one := range c.contenders {
+		for _, r := range one.runs {
+			if all++; r.doubtful() {
+				doubtful++
+			}
+		}
+	}
+	return doubtful, all
 }
 
 func (c *contender) sum(figure func(*report) int64) (n int64) {
