@@ -141,7 +141,7 @@ func TestE2ESmallLoad(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	r, err := run(ctx, o)
+	r, err := run(ctx, o, startServer)
 	if err != nil {
 		t.Fatal(err)
 	}

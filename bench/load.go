@@ -12,6 +12,9 @@ import (
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
+// firstNumber is the telephone number of the first leg; the others follow.
+const firstNumber = 700000
+
 // leg is one caller.
 type leg struct {
 	seat
@@ -65,7 +68,7 @@ func (l *load) openPhones(local netip.AddrPort) error {
 		if s.place%2 == 1 {
 			codecs = []phone.Codec{phone.PCMU, phone.PCMA}
 		}
-		p, err := phone.New(phone.Config{Local: local, Name: fmt.Sprintf("Leg %d", i), Number: fmt.Sprintf("%d", 700000+i),
+		p, err := phone.New(phone.Config{Local: local, Name: fmt.Sprintf("Leg %d", i), Number: fmt.Sprintf("%d", firstNumber+i),
 			Codecs: codecs, Pump: l.pump, Memory: l.plan.length()})
 		if err != nil {
 			return err
@@ -75,8 +78,11 @@ func (l *load) openPhones(local netip.AddrPort) error {
 	return nil
 }
 
-// callIn dials all rooms.
+// callIn dials all rooms; the legs of a floor need not dial.
 func (l *load) callIn(ctx context.Context) error {
+	if l.server.plain != nil {
+		return l.connect()
+	}
 	return l.inTurn(ctx, l.o.rate, func(leg *leg) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
@@ -89,6 +95,17 @@ func (l *load) callIn(ctx context.Context) error {
 		leg.call, leg.setup = call, time.Since(begin)
 		return nil
 	})
+}
+
+// connect gives each leg its socket of a floor.
+func (l *load) connect() error {
+	for i, leg := range l.legs {
+		var err error
+		if leg.call, err = leg.phone.Connect(l.server.plain[i]); err != nil {
+			return fmt.Errorf("leg %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // hangUp ends all calls; those that have ended before were dropped by the server.

@@ -7,11 +7,17 @@
 // A run has five phases: call in at a bounded rate; settle; speak, each leg its tone, for -time; one after the other
 // a short beep per room, to measure from mouth to ear; hang up. All is bounded in count and time, and the
 // server that it started is ended by its process id.
+//
+//	go run ./bench -compare -legs 200 -rooms 20     # with -quick in under 3 minutes
+//
+// runs sipconf, a bare loop that only receives and sends (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
+// under the same load, and writes bench/report.md. No limit is judged then; status 1 means that sipconf or the floor failed.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,6 +26,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// mostLegs is as many as there are tones that can be told apart.
+const mostLegs = 1500
 
 // options is what the command line says.
 type options struct {
@@ -33,6 +42,9 @@ type options struct {
 	pid                  int
 	phones, profile      string
 	keep, json           bool
+	compare, quick       bool
+	rounds               int
+	report               string
 	limits               limits
 }
 
@@ -54,13 +66,26 @@ func parseOptions(args []string) (*options, error) {
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the generator itself to this file")
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
+	f.BoolVar(&o.quick, "quick", false, "with -compare: end in under 3 minutes")
+	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
+	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
 	o.limits.flags(f)
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
+	if o.compare {
+		o.shorten(f)
+	}
 	switch {
-	case o.legs < 1 || o.legs > 1500 || o.rooms < 1 || o.rooms > o.legs:
-		return nil, fmt.Errorf("%d legs in %d rooms: 1 to 1500 legs, and no empty room", o.legs, o.rooms)
+	case o.rounds < 1 || o.rounds > 20:
+		return nil, fmt.Errorf("%d rounds: 1 to 20", o.rounds)
+	case o.compare && (o.server != "" || o.json || o.keep):
+		return nil, errors.New("-compare starts its servers itself: no -server, -json or -keep")
+	case o.quick && !o.compare:
+		return nil, errors.New("-quick is for -compare")
+	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs:
+		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, and no empty room", o.legs, o.rooms, mostLegs)
 	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:
 		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
 	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:
@@ -73,6 +98,9 @@ func main() { os.Exit(status(os.Args[1:])) }
 
 // status runs the command: 0 all limits kept, 1 one broken or the run failed, 2 the command line is wrong.
 func status(args []string) int {
+	if len(args) > 0 && args[0] == "floor" {
+		return runFloor(args[1:])
+	}
 	o, err := parseOptions(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -81,7 +109,10 @@ func status(args []string) int {
 	defer profiled(o.profile)()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	report, err := run(ctx, o)
+	if o.compare {
+		return compared(ctx, o)
+	}
+	report, err := run(ctx, o, startServer)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1

@@ -118,6 +118,12 @@ func (r *report) beeps(times *phone.Histogram, missed int) {
 	r.EarP50, r.EarP99, r.EarMax = milliseconds(times.Quantile(0.5)), milliseconds(times.Quantile(0.99)), milliseconds(times.Max)
 }
 
+// lost is packets lost in both directions.
+func (r *report) lost() int64 { return int64(r.LostDown) + max(0, r.LostUp) }
+
+// doubtful says that the generator or the machine was too busy for the figures to be the server's.
+func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > 30 }
+
 // judge compares the report with the limits.
 func (r *report) judge(l limits) {
 	broken := func(cond bool, format string, args ...any) {
@@ -125,7 +131,7 @@ func (r *report) judge(l limits) {
 			r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
 		}
 	}
-	lost := int64(r.LostDown) + max(0, r.LostUp)
+	lost := r.lost()
 	broken(l.wrong >= 0 && r.Tones.wrong() > l.wrong, "%d wrong tones, limit %d", r.Tones.wrong(), l.wrong)
 	broken(l.lost >= 0 && lost > int64(l.lost), "%d packets lost, limit %d", lost, l.lost)
 	broken(l.gap >= 0 && r.GapP99 > milliseconds(l.gap), "p99 of the gaps %.1f ms, limit %s", r.GapP99, l.gap)
@@ -168,7 +174,7 @@ func (r *report) print(w io.Writer) {
 	for _, b := range r.Broken {
 		row("BROKEN", "%s", b)
 	}
-	if r.GeneratorSkipped > 0 || r.OthersCPU > 30 {
+	if r.doubtful() {
 		row("CAUTION", "the generator or the machine was too busy: repeat the run on an idle machine before you believe what is broken")
 	}
 	if len(r.Broken) == 0 {

@@ -19,15 +19,18 @@ import (
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
-// server is the sipconf under load: one that we started, or one that was there.
+// server is what is under load: a sipconf that we started or that was there, a floor, or a ConfBridge.
 type server struct {
-	addr string // host:port
-	pid  int    // 0: unknown
-	dir  string // of the one we started: configuration and log
-	tail string // end of the log, when the run failed
-	keep bool
-	cmd  *exec.Cmd
-	gone chan struct{} // closed when the process has ended
+	addr  string           // host:port
+	pid   int              // 0: unknown
+	ready bool             // known to be up, not to be asked
+	plain []netip.AddrPort // of a floor, which knows no SIP: leg i sends its RTP to the i-th
+	quit  func()           // ends one that is not a process of ours
+	dir   string           // of the one we started: configuration and log
+	tail  string           // end of the log, when the run failed
+	keep  bool
+	cmd   *exec.Cmd
+	gone  chan struct{} // closed when the process has ended
 }
 
 // startServer runs a sipconf on a loopback address that nobody else uses, so that its RTP ports collide with nobody's.
@@ -42,10 +45,9 @@ func startServer(ctx context.Context, o *options) (*server, error) {
 	s := &server{dir: dir, keep: o.keep, gone: make(chan struct{})}
 	binary := o.binary
 	if binary == "" {
-		binary = filepath.Join(dir, "sipconf")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/sipconf/sipconf/cmd/sipconf").CombinedOutput(); err != nil {
+		if binary, err = build(ctx, dir); err != nil {
 			s.remove()
-			return nil, fmt.Errorf("building sipconf: %w\n%s", err, out)
+			return nil, err
 		}
 	}
 	if err := s.start(binary, o); err != nil {
@@ -55,9 +57,17 @@ func startServer(ctx context.Context, o *options) (*server, error) {
 	return s, nil
 }
 
+// build makes a sipconf in a folder.
+func build(ctx context.Context, dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "sipconf")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/sipconf/sipconf/cmd/sipconf").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building sipconf: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
 func (s *server) start(binary string, o *options) error {
-	host := fmt.Sprintf("127.77.%d.%d", rand.IntN(250)+1, rand.IntN(250)+1)
-	probe, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	probe, err := net.ListenPacket("udp", net.JoinHostPort(ownHost(), "0"))
 	if err != nil {
 		return err
 	}
@@ -82,6 +92,9 @@ func (s *server) start(binary string, o *options) error {
 	s.pid = s.cmd.Process.Pid
 	return nil
 }
+
+// ownHost is a loopback address that nobody else uses, as far as chance allows.
+func ownHost() string { return fmt.Sprintf("127.77.%d.%d", rand.IntN(250)+1, rand.IntN(250)+1) }
 
 // awaitReady asks with OPTIONS until the server answers.
 func (s *server) awaitReady(ctx context.Context, p *phone.Phone) error {
@@ -124,11 +137,15 @@ func (s *server) logTail() string {
 // stop ends the server that we started: SIGTERM, and SIGKILL if that does not end it within ten seconds. It says how
 // long that took; false if it had to be killed or had ended before.
 func (s *server) stop() (took time.Duration, clean bool) {
+	begin := time.Now()
+	if s.quit != nil {
+		s.quit()
+		return time.Since(begin), true
+	}
 	if s.cmd == nil {
 		return 0, true
 	}
 	defer s.remove()
-	begin := time.Now()
 	select {
 	case <-s.gone:
 		return 0, false

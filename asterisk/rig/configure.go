@@ -40,7 +40,7 @@ type settings struct {
 
 // configure fills the instance's folder: etc/ from the templates, etc/sipconf/ with
 // the drop-in files byte for byte, the music on hold, and empty folders.
-func (a *Asterisk) configure() error {
+func (a *Instance) configure() error {
 	host := filepath.Join(a.root, a.dir)
 	for _, sub := range []string{"etc/sipconf", "run", "spool", "log", "db", "moh"} {
 		if err := os.MkdirAll(filepath.Join(host, sub), 0o755); err != nil {

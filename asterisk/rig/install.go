@@ -5,6 +5,7 @@ package rig
 import (
 	_ "embed"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -48,6 +49,20 @@ func Install(t testing.TB) string {
 		Lack(t, "a real Asterisk: "+err.Error())
 	}
 	return dir
+}
+
+// Find returns the folder of the chroot if it is there, and makes nothing.
+func Find() (dir string, err error) {
+	if os.Geteuid() != 0 {
+		return "", errors.New("a real Asterisk runs in a chroot, which needs root")
+	}
+	cmd := exec.Command("/bin/sh", "-s", "--", "--check")
+	cmd.Stdin = strings.NewReader(installScript)
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("no chroot with an Asterisk; asterisk/rig/install.sh makes it: %w", err)
+	}
+	return lastLine(string(out), ""), nil
 }
 
 // Lack ends a test that cannot run here because of what is missing on this machine:

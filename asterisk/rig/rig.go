@@ -2,7 +2,7 @@
 
 // Package rig runs real Asterisks for tests: Asterisk 22 from Debian sid, in a
 // chroot that lies in a cache folder (install.sh makes it once; Linux only), with the drop-in
-// files of asterisk/conf exactly as they are. Only tests import it.
+// files of asterisk/conf exactly as they are. Tests import it, and the load generator, which compares.
 //
 //	pbx := rig.Start(t, rig.Options{
 //		Addr:    "127.0.0.21",
@@ -74,20 +74,12 @@ type Phone struct {
 	Addr string
 }
 
-// Asterisk is a running instance. It ends with the test that started it. Safe for
-// concurrent use.
+// Asterisk is an Instance that ends with the test that started it. Safe for concurrent use.
 type Asterisk struct {
+	*Instance
 	t    testing.TB
-	opts Options
-	root string // the chroot
-	dir  string // the instance's folder as Asterisk sees it, inside root
 	kept string // where the log of a failed test is kept (go test -artifacts)
-	proc *process
 }
-
-// bootTime is how long an instance may take until it is fully booted. It takes about
-// one second; the rest is for a machine that does something else as well.
-const bootTime = 30 * time.Second
 
 // Start writes the configuration of one instance, starts it and returns when it is
 // fully booted. It is stopped when the test ends; when the test has failed by then,
@@ -96,41 +88,48 @@ const bootTime = 30 * time.Second
 func Start(t testing.TB, opts Options) *Asterisk {
 	t.Helper()
 	root := Install(t)
-	if err := opts.check(); err != nil {
-		t.Fatalf("rig: %v", err)
-	}
-	sweep(filepath.Join(root, "tmp"))
-	host, err := os.MkdirTemp(filepath.Join(root, "tmp"), "rig-")
-	if err != nil {
-		t.Fatalf("rig: folder for the instance: %v", err)
-	}
-	a := &Asterisk{t: t, opts: opts, root: root, dir: strings.TrimPrefix(host, root), kept: t.ArtifactDir()}
-	t.Cleanup(func() { os.RemoveAll(host) })
-	if err := a.configure(); err != nil {
-		t.Fatalf("rig: configuration of %s: %v", opts.Addr, err)
-	}
 	begin := time.Now()
-	a.proc, err = startProcess(root, "/usr/sbin/asterisk", "-C", a.dir+"/etc/asterisk.conf", "-f")
+	i, err := Launch(root, opts)
 	if err != nil {
 		t.Fatalf("rig: %v", err)
 	}
+	a := &Asterisk{Instance: i, t: t, kept: t.ArtifactDir()}
 	t.Cleanup(a.stop)
-	if err := a.waitBooted(begin.Add(bootTime)); err != nil {
-		t.Fatalf("rig: asterisk %s: %v", opts.Addr, err)
-	}
 	t.Logf("asterisk %s booted in %v", opts.Addr, time.Since(begin).Round(10*time.Millisecond))
 	return a
 }
 
-// sweep removes the folders of test processes that were killed before they could. No test
-// lasts a day.
-func sweep(tmp string) {
-	old, _ := filepath.Glob(filepath.Join(tmp, "rig-*"))
-	for _, dir := range old {
-		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			os.RemoveAll(dir)
-		}
+// CLI runs one command on the instance's command line and returns what it prints.
+// A command that cannot be run fails the test.
+func (a *Asterisk) CLI(command string) string {
+	a.t.Helper()
+	out, err := a.cli(command)
+	if err != nil {
+		a.t.Fatalf("rig: asterisk %s: %q: %v\n%s", a.opts.Addr, command, err, out)
 	}
+	return out
+}
+
+// logTail is how many lines of a failed test's log are printed. The whole of it is
+// kept among the test's artifacts (go test -artifacts).
+const logTail = 2000
+
+func (a *Asterisk) stop() {
+	defer a.Close()
+	a.proc.stop()
+	if !a.t.Failed() {
+		return
+	}
+	log := a.Log()
+	kept := filepath.Join(a.kept, "asterisk-"+a.opts.Addr+".log")
+	if err := os.WriteFile(kept, []byte(log), 0o644); err != nil {
+		a.t.Logf("rig: keeping the log: %v", err)
+	}
+	lines := strings.Split(log, "\n")
+	if len(lines) > logTail {
+		lines = lines[len(lines)-logTail:]
+	}
+	a.t.Logf("the last lines of asterisk %s:\n%s", a.opts.Addr, strings.Join(lines, "\n"))
 }
 
 func (o Options) check() error {
@@ -146,78 +145,4 @@ func (o Options) check() error {
 		}
 	}
 	return nil
-}
-
-// Addr is where the instance listens for SIP over UDP.
-func (a *Asterisk) Addr() netip.AddrPort {
-	return netip.AddrPortFrom(netip.MustParseAddr(a.opts.Addr), 5060)
-}
-
-// URI is the SIP URI of an extension at this instance.
-func (a *Asterisk) URI(extension string) string {
-	return fmt.Sprintf("sip:%s@%s", extension, a.Addr())
-}
-
-// CLI runs one command on the instance's command line and returns what it prints.
-// A command that cannot be run fails the test.
-func (a *Asterisk) CLI(command string) string {
-	a.t.Helper()
-	out, err := a.cli(command)
-	if err != nil {
-		a.t.Fatalf("rig: asterisk %s: %q: %v\n%s", a.opts.Addr, command, err, out)
-	}
-	return out
-}
-
-func (a *Asterisk) cli(command string) (string, error) {
-	return runInside(a.root, "/usr/sbin/asterisk", "-C", a.dir+"/etc/asterisk.conf", "-rx", command)
-}
-
-// waitBooted polls until Asterisk says so itself: its control socket appears before
-// its modules are loaded, and a call that comes before the dialplan gets a 404.
-func (a *Asterisk) waitBooted(deadline time.Time) error {
-	for {
-		out, err := a.cli("core waitfullybooted")
-		if err == nil && strings.Contains(out, "fully booted") {
-			return nil
-		}
-		select {
-		case <-a.proc.done:
-			return fmt.Errorf("ended while booting: %v\n%s", a.proc.err, a.proc.output())
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("not booted in %v: %v %s\n%s", bootTime, err, out, a.proc.output())
-		}
-	}
-}
-
-// Log is the instance's log so far: SIP messages, dialplan steps, key presses.
-func (a *Asterisk) Log() string {
-	text, err := os.ReadFile(filepath.Join(a.root, a.dir, "log", "full"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
-}
-
-// logTail is how many lines of a failed test's log are printed. The whole of it is
-// kept among the test's artifacts (go test -artifacts).
-const logTail = 2000
-
-func (a *Asterisk) stop() {
-	a.proc.stop()
-	if !a.t.Failed() {
-		return
-	}
-	log := a.Log()
-	kept := filepath.Join(a.kept, "asterisk-"+a.opts.Addr+".log")
-	if err := os.WriteFile(kept, []byte(log), 0o644); err != nil {
-		a.t.Logf("rig: keeping the log: %v", err)
-	}
-	lines := strings.Split(log, "\n")
-	if len(lines) > logTail {
-		lines = lines[len(lines)-logTail:]
-	}
-	a.t.Logf("the last lines of asterisk %s:\n%s", a.opts.Addr, strings.Join(lines, "\n"))
 }

@@ -18,6 +18,7 @@ type Call struct {
 	line  *line
 	turn  chan struct{} // holds a token while we have an offer of our own under way
 	done  chan struct{}
+	plain bool // has no dialog, see Connect
 
 	mu       sync.Mutex
 	dialog   dialog
@@ -232,6 +233,11 @@ func (c *Call) Hangup(ctx context.Context, reasons ...string) error {
 	c.mu.Lock()
 	if c.ended || c.ending.Request != nil {
 		c.mu.Unlock()
+		return nil
+	}
+	if c.plain {
+		c.mu.Unlock()
+		c.end(Ending{})
 		return nil
 	}
 	m := c.phone.inDialog(&c.dialog, "BYE")

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be a floor, as the command itself is (startFloor).
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "floor" {
+		os.Exit(status(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestSpread(t *testing.T) {
+	for _, tc := range []struct {
+		values []float64
+		want   string
+	}{
+		{nil, "0.00"},
+		{[]float64{3}, "3.00"},
+		{[]float64{3, 1, 2}, "2.00 (1.00–3.00)"},
+		{[]float64{4, 1, 2, 3}, "2.00 (1.00–4.00)"},
+	} {
+		if got := spreadOf(tc.values).String(); got != tc.want {
+			t.Errorf("%v: %s, want %s", tc.values, got, tc.want)
+		}
+	}
+}
+
+// TestRatioPairsTheRounds: a round that one of the two did not finish counts for neither.
+func TestRatioPairsTheRounds(t *testing.T) {
+	of := &contender{runs: []*report{{CPUPerLegTick: 20}, {CPUPerLegTick: 30}}, round: []int{1, 3}}
+	to := &contender{runs: []*report{{CPUPerLegTick: 10}, {CPUPerLegTick: 1}, {CPUPerLegTick: 10}}, round: []int{1, 2, 3}}
+	if got, known := ratio(of, to); !known || got != (spread{2, 2, 3}) {
+		t.Errorf("%+v, known %t", got, known)
+	}
+	if _, known := ratio(of, &contender{}); known {
+		t.Error("a ratio to nothing")
+	}
+}
+
+// TestTheReportSaysWhatIsMissing: sipconf and the floor ran, there was no Asterisk.
+func TestTheReportSaysWhatIsMissing(t *testing.T) {
+	o, err := parseOptions([]string{"-compare", "-rounds", "2", "-report", filepath.Join(t.TempDir(), "report.md")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newComparison(o)
+	for i, one := range c.contenders[:2] {
+		for round := 1; round <= 2; round++ {
+			cpu := []float64{14, 7}[i] + float64(round)
+			one.runs = append(one.runs, &report{Legs: 200, CPUPerLegTick: cpu, EarP50: 50, EarP99: 60, LostDown: 1, RSSPerLeg: 1 << 16})
+			one.round = append(one.round, round)
+		}
+	}
+	c.contenders[0].runs[1].OthersCPU = 70
+	c.contenders[2].start = func(context.Context, *options) (*server, error) { return nil, skipped{errors.New("no chroot")} }
+	c.contenders[2].try(t.Context(), o, 1)
+	var b bytes.Buffer
+	c.write(&b)
+	for _, want := range []string{
+		"-legs 200 -rooms 20", "| sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 |",
+		"| floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "| ConfBridge | – |", "skipped: no chroot",
+		"| sipconf / floor | 1.78 (1.78–1.88) |", "| ConfBridge / sipconf | not measured |", "CAUTION: in 1 of 4 runs",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	if c.estimate(1) >= newComparison(o).estimate(1) {
+		t.Error("what is skipped still takes time")
+	}
+}
+
+func TestAQuickComparisonIsShort(t *testing.T) {
+	for _, legs := range []string{"200", "1000", "1500"} {
+		o, err := parseOptions([]string{"-compare", "-quick", "-legs", legs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := newComparison(o).estimate(o.rounds); all > quickTime && o.rounds > 1 {
+			t.Errorf("%s legs: %d rounds take %s", legs, o.rounds, all)
+		}
+	}
+	if o, _ := parseOptions([]string{"-compare", "-quick", "-time", "9s"}); o == nil || o.time != 9*time.Second {
+		t.Errorf("what the command line says does not count: %+v", o)
+	}
+	for _, bad := range [][]string{{"-quick"}, {"-compare", "-server", "127.0.0.1:5060"}, {"-compare", "-rounds", "0"}, {"-compare", "-quick", "-rate", "0"}} {
+		if _, err := parseOptions(bad); err == nil {
+			t.Errorf("%v is taken", bad)
+		}
+	}
+}
+
+func TestFloorCommandLine(t *testing.T) {
+	for _, bad := range [][]string{{}, {"127.77.9.9"}, {"192.0.2.1", "2"}, {"127.77.9.9", "0"}, {"127.77.9.9", "2000"}, {"here", "2"}} {
+		if got := status(append([]string{"floor"}, bad...)); got != 2 {
+			t.Errorf("%v: status %d", bad, got)
+		}
+	}
+}
+
+// TestE2EFloorUnderLoad starts a floor of four legs as a process of its own. Only what does not depend on how busy the
+// machine is can fail it.
+func TestE2EFloorUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	o, err := parseOptions([]string{"-legs", "4", "-rooms", "1", "-time", "5s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := run(ctx, o, startFloor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.PacketsHeard == 0 || r.PacketsSent == 0 || !r.Measured || r.UncleanStop || len(r.Dropped) > 0 {
+		t.Errorf("little was measured: %+v", r)
+	}
+	if r.FilesFull < 4 || r.Beeps != 0 || r.TSJumps != 0 || r.Duplicates != 0 {
+		t.Errorf("it is no floor: %+v", r)
+	}
+}

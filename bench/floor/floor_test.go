@@ -1,0 +1,112 @@
+package floor
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// peer is a socket that says something to a leg.
+func peer(t *testing.T, leg netip.AddrPort) *net.UDPConn {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(leg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	says(t, conn)
+	return conn
+}
+
+func says(t *testing.T, conn *net.UDPConn) {
+	t.Helper()
+	if _, err := conn.Write([]byte("here")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hears is the next packet that a peer gets.
+func hears(t *testing.T, conn *net.UDPConn) []byte {
+	t.Helper()
+	b := make([]byte, 2048)
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // only a floor that does not answer needs so long
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[:n]
+}
+
+func open(t *testing.T, host string, n int) (*Floor, []netip.AddrPort) {
+	t.Helper()
+	addrs := Addrs(netip.MustParseAddr(host), n)
+	f, err := Open(addrs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f, addrs
+}
+
+// TestEachPeerIsAnswered: three of four legs have a peer; each of them gets one packet of RTP per tick, and to the fourth
+// nothing is sent. Run by hand, tick by tick.
+func TestEachPeerIsAnswered(t *testing.T) {
+	f, addrs := open(t, "127.78.1.1", 4)
+	var peers []*net.UDPConn
+	for _, addr := range addrs[:3] {
+		peers = append(peers, peer(t, addr))
+	}
+	for want := uint32(1); want <= 3; want++ {
+		f.tick()
+		for i, p := range peers {
+			b := hears(t, p)
+			if len(b) != 172 || b[0] != 0x80 || b[1] != 8 {
+				t.Fatalf("leg %d: %d bytes, % x", i, len(b), b[:2])
+			}
+			seq, ts := binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint32(b[4:])
+			if uint32(seq) != want || ts != want*samples {
+				t.Errorf("leg %d: packet %d at %d, want %d at %d", i, seq, ts, want, want*samples)
+			}
+		}
+	}
+	if f.legs[3].peer.IsValid() {
+		t.Error("the fourth leg has a peer")
+	}
+	moved := peer(t, addrs[0])
+	f.tick()
+	hears(t, moved)
+}
+
+func TestTickDoesNotAllocate(t *testing.T) {
+	f, addrs := open(t, "127.78.1.2", 2)
+	p := peer(t, addrs[0])
+	hello := []byte("here")
+	if n := testing.AllocsPerRun(100, func() { _, _ = p.Write(hello); f.tick() }); n != 0 {
+		t.Errorf("%v allocations per tick", n)
+	}
+}
+
+func TestRunTicksUntilItsContextEnds(t *testing.T) {
+	f, addrs := open(t, "127.78.1.3", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }() // ends by cancel
+	p := peer(t, addrs[0])
+	for range 5 {
+		hears(t, p)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPortInUseIsSaid(t *testing.T) {
+	_, addrs := open(t, "127.78.1.4", 2)
+	if _, err := Open(addrs[1:]); err == nil {
+		t.Error("two floors on one port")
+	}
+}
