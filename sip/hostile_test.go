@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,33 +154,35 @@ func TestEmptyLinesBeforeAMessage(t *testing.T) {
 	})
 }
 
-// flaky is a wire that fails to send some messages.
+// flaky is a wire that fails to send the first message with some beginning.
 type flaky struct {
 	*wire
-	fails func(text string) bool
+	beginning string
+	failed    atomic.Bool
 }
 
 func (f *flaky) WriteTo(b []byte, to net.Addr) (int, error) {
-	if f.fails(string(b)) {
+	if strings.HasPrefix(string(b), f.beginning) && f.failed.CompareAndSwap(false, true) {
 		return 0, errors.New("sendto: no buffer space available")
 	}
 	return f.wire.WriteTo(b, to)
 }
 
+// onceUnsent makes the wire fail to send the first response with a status.
+func onceUnsent(c *Config, status string) *flaky {
+	f := &flaky{wire: c.Listeners[0].Packet.(*wire), beginning: "SIP/2.0 " + status}
+	c.Listeners[0].Packet = f
+	return f
+}
+
 func TestAnswerThatCouldNotBeSentIsSentAgain(t *testing.T) {
-	failed := false
-	inWorld(t, func(c *Config, _ *Handler) {
-		c.Listeners[0].Packet = &flaky{c.Listeners[0].Packet.(*wire), func(text string) bool {
-			fails := !failed && strings.HasPrefix(text, "SIP/2.0 200")
-			failed = failed || fails
-			return fails
-		}}
-	}, func(w *world) {
+	var line *flaky
+	inWorld(t, func(c *Config, _ *Handler) { line = onceUnsent(c, "200") }, func(w *world) {
 		p := w.phone()
 		p.calls()
 		p.hangsUp()
 	})
-	if !failed {
+	if !line.failed.Load() {
 		t.Error("the test has not failed to send anything")
 	}
 }
@@ -319,16 +322,6 @@ func FuzzReadable(f *testing.F) {
 			t.Error("a panic while reading")
 		}
 	})
-}
-
-// onceUnsent makes a wire that fails to send the first message with a status.
-func onceUnsent(c *Config, status string) {
-	failed := false
-	c.Listeners[0].Packet = &flaky{c.Listeners[0].Packet.(*wire), func(text string) bool {
-		fails := !failed && strings.HasPrefix(text, "SIP/2.0 "+status)
-		failed = failed || fails
-		return fails
-	}}
 }
 
 func TestProvisionalAnswerThatCouldNotBeSent(t *testing.T) {
