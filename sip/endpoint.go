@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -38,6 +39,7 @@ type endpoint struct {
 	advertise netip.Addr
 	secret    [16]byte // seeds our tags; see arrived
 	guard     *gate
+	closed    atomic.Bool
 	counters  *Counters
 	log       *slog.Logger
 }
@@ -122,6 +124,7 @@ func (e *endpoint) ready() {
 
 // closeSocket ends serve.
 func (e *endpoint) closeSocket() {
+	e.closed.Store(true)
 	if e.listener.Packet != nil {
 		e.listener.Packet.Close()
 		return
@@ -208,6 +211,9 @@ func inviteKey(req *sipgo.Request) string {
 
 // send transmits a request that has no transaction: an ACK to a 2xx.
 func (e *endpoint) send(d *Dialog, req *sipgo.Request) error {
+	if e.closed.Load() {
+		return net.ErrClosed
+	}
 	e.address(d, req)
 	return e.transport.WriteMsg(req)
 }
@@ -216,6 +222,9 @@ func (e *endpoint) send(d *Dialog, req *sipgo.Request) error {
 // error is sipgo.ErrTransactionTimeout (to be treated as 408) or a transport error.
 // again is called with each further 2xx to an INVITE; nil otherwise.
 func (e *endpoint) request(ctx context.Context, d *Dialog, req *sipgo.Request, again func()) (*sipgo.Response, error) {
+	if e.closed.Load() {
+		return nil, net.ErrClosed // sipgo would open a socket of its own
+	}
 	e.address(d, req)
 	tx, err := e.txs.Request(ctx, req)
 	if err != nil {

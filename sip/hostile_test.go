@@ -87,15 +87,32 @@ func TestE2EConnectionClosedInMidCall(t *testing.T) {
 		p := w.realPhone("tcp", addrs["tcp4"])
 		p.contact = "sip:alice@" + l.Addr().String() + ";transport=tcp"
 		call := p.calls()
+		source := p.conn.LocalAddr().String()
 		p.conn.Close()
-		time.Sleep(100 * time.Millisecond)
+		within(t, "noticing that the connection is closed", func() {
+			for w.knowsConnection(source) {
+				time.Sleep(time.Millisecond)
+			}
+		})
 		call.Hangup("")
+		l.(*net.TCPListener).SetDeadline(time.Now().Add(5 * time.Second))
 		conn, err := l.Accept() // the BYE comes on a connection of its own
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.phoneOn(conn).wantsRequest("BYE", 3*time.Second, 200)
 	})
+}
+
+// knowsConnection tells whether an endpoint has a TCP connection to addr.
+func (w *world) knowsConnection(addr string) bool {
+	for _, e := range w.ua.endpoints {
+		if conn := e.transport.Pool("tcp").Get(addr); conn != nil {
+			conn.TryClose()
+			return true
+		}
+	}
+	return false
 }
 
 func TestE2ESeveralMessagesInOneSegment(t *testing.T) {
