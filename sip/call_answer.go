@@ -67,6 +67,7 @@ func (c *Call) reject(r *refusal) {
 	if c.Phase != ringing || c.cancelled.Load() {
 		return
 	}
+	c.ua.conclude(c)
 	c.invitation.tx.Respond(c.ua.refusal(c.invitation.req, r))
 	c.leave(Ending{Reason: r.Error()})
 }

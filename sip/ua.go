@@ -224,10 +224,14 @@ func (u *UA) settle(call *Call) {
 func (u *UA) forget(call *Call) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	merge, over := call.merge, seen{call.inviteKey, false}
+	ours := u.merges[merge].inviteKey == call.inviteKey
 	u.drop(call)
+	if !ours {
+		return // a proxy's next try has taken its place
+	}
 	// A duplicate of the INVITE may still be on its way (RFC 6026 section 7.1);
 	// sipgo's transaction, which would absorb it, went with the ACK.
-	merge, over := call.merge, seen{call.inviteKey, false}
 	u.merges[merge] = over
 	time.AfterFunc(64*t1, func() {
 		u.mu.Lock()
@@ -236,6 +240,16 @@ func (u *UA) forget(call *Call) {
 			delete(u.merges, merge)
 		}
 	})
+}
+
+// conclude says that the INVITE of a call is about to be refused: what comes by
+// another way from now on is a next try.
+func (u *UA) conclude(call *Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.merges[call.merge].inviteKey == call.inviteKey {
+		u.merges[call.merge] = seen{call.inviteKey, false}
+	}
 }
 
 // abandon undoes register for a call that was never started: the next
@@ -250,7 +264,9 @@ func (u *UA) abandon(call *Call) {
 func (u *UA) drop(call *Call) {
 	delete(u.calls, call.id)
 	delete(u.invites, call.inviteKey)
-	delete(u.merges, call.merge)
+	if u.merges[call.merge].inviteKey == call.inviteKey {
+		delete(u.merges, call.merge)
+	}
 	u.alive.Done()
 }
 
