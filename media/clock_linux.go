@@ -76,6 +76,3 @@ func (a *alarm) passed(fd uintptr) bool {
 }
 
 func (a *alarm) close() { a.file.Close() }
-
-// threadID names the thread that runs the caller.
-func threadID() int { return unix.Gettid() }

@@ -17,6 +17,3 @@ func newAlarm(int64) (*alarm, error) { return &alarm{}, nil }
 func (*alarm) sleepUntil(deadline int64) { time.Sleep(time.Duration(deadline - monotonic())) }
 
 func (*alarm) close() {}
-
-// threadID is unknown here: 0 matches no loop.
-func threadID() int { return 0 }

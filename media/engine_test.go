@@ -258,14 +258,14 @@ func TestLegsMoveAndCloseAnywhere(t *testing.T) {
 		if !two.Attach(leg) {
 			t.Error("the leg did not move")
 		}
-		leg.Close() // on its own loop
-		leg.Close()
-		leg.Pull(0)
+	})
+	leg.Close()
+	leg.Close()
+	run(t, two, func() {
 		if two.Attach(leg) {
 			t.Error("attached a closed leg")
 		}
 	})
-	leg.Close()
 	if s := e.Stats(); s.Attached != 0 || s.Legs != 0 {
 		t.Errorf("left behind: %+v", s)
 	}

@@ -89,6 +89,9 @@ func (l *Latch) replaced(by netip.AddrPort) bool {
 	return true
 }
 
+// certain says that until the next negotiation the source is the peer and nobody else can become it: he is where SDP says.
+func (l *Latch) certain() bool { return l.Source == l.SDP && l.Source.IsValid() && !l.Doubted }
+
 // destination is where packets to the peer go.
 func (l *Latch) destination() netip.AddrPort {
 	switch {

@@ -39,6 +39,7 @@ type Leg struct {
 
 	// The owner's.
 	state  LegState
+	tied   bool // the socket is connected to the source
 	codec  *codec.Codec
 	jitter jitter
 	frame  []int16 // the frame of this tick
@@ -123,6 +124,7 @@ func (l *Leg) negotiated(s Session) {
 	before := l.state.Agreed
 	l.state.Agreed = agreed(s)
 	l.state.Latch.negotiated(s.Remote, s.Signalling)
+	l.tie(netip.AddrPort{})
 	l.state.Source.negotiated()
 	if before.Codec != s.Codec.Name {
 		l.use(s.Codec)
@@ -133,6 +135,12 @@ func (l *Leg) negotiated(s Session) {
 	if s.Held || s.Listens {
 		l.jitter.stop()
 	}
+}
+
+// tie connects the socket to the peer, or lets others in again.
+func (l *Leg) tie(peer netip.AddrPort) {
+	l.tied = peer.IsValid()
+	l.conn.Connect(peer)
 }
 
 // use makes ready for frames of the codec.

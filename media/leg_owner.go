@@ -23,8 +23,7 @@ func (l *Leg) detach(loop *Loop) {
 }
 
 // Close ends the leg: its loop lets go of it, RTCP says goodbye, the sockets are closed and the ports go to rest.
-// It waits for all that, for up to one tick.  Idempotent.  From any goroutine, also on the leg's own loop (then the
-// sockets are closed at once, and what the bus pulls after that is silence).
+// It waits for all that, for up to one tick.  Idempotent.  From any goroutine but a loop's, which would wait for itself.
 func (l *Leg) Close() {
 	l.mu.Lock()
 	loop, again := l.loop, l.closing
@@ -32,11 +31,9 @@ func (l *Leg) Close() {
 	l.mu.Unlock()
 	switch {
 	case again:
-		if loop == nil || !loop.onLoop() { // the loop cannot wait for itself
-			<-l.closed
-		}
+		<-l.closed
 		return
-	case loop == nil, loop.onLoop():
+	case loop == nil:
 		l.shut.Store(true)
 	default:
 		l.leave(loop)

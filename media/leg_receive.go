@@ -124,6 +124,9 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 	if l.state.Latch.Source != source {
 		l.control.found(l.state.Latch.Source)
 	}
+	if !l.tied && l.state.Latch.certain() {
+		l.tie(l.state.Latch.Source)
+	}
 	l.packetsIn.Add(1)
 	l.heardAt.Store(max(now, 1))
 	switch {

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -18,8 +17,13 @@ type Bus interface {
 	Tick(now int64)
 }
 
-// Loop is one media clock: a locked thread that wakes every 20 ms, ticks its buses and then runs the functions that were
+// Loop is one media clock: a goroutine that wakes every 20 ms, ticks its buses and then runs the functions that were
 // queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
+//
+// It is not locked to a thread.  The poller's thread would have to hand each tick over to the locked one and take it back at the end, by two
+// futexes and four switches: 3 of 100 parts of all the CPU that 200 legs took.  It would buy nothing, for a loop needs a P as
+// all do.
+//
 // Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
 	broken *breakages
@@ -27,7 +31,6 @@ type Loop struct {
 	at     int          // which bus is being ticked, -1 between ticks; on the loop only
 	ticked Bus          // that bus, also when it has just removed itself; on the loop only
 	spare  []func()     // the mailbox's other slice; on the loop only
-	thread atomic.Int64 // id of the locked thread
 	legs   atomic.Int64 // attached
 	clock  loopClock
 	work   scratch // of the attached legs; on the loop only
@@ -40,7 +43,7 @@ type Loop struct {
 	post atomic.Bool // there is mail, or an end: else the tick goes by without the lock
 }
 
-// startLoop starts the loop's thread; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
+// startLoop starts the loop's goroutine; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
 // the loops do not all wake at once.
 func startLoop(phase int64, broken *breakages) (*Loop, error) {
 	first := monotonic()/int64(frameTime)*int64(frameTime) + phase + int64(frameTime)
@@ -88,12 +91,6 @@ func (l *Loop) Attach(leg *Leg) bool { return leg.attach(l) }
 // On the loop only.  To move a leg: Detach here, then other.Do(func() { other.Attach(leg) ... }).
 func (l *Loop) Detach(leg *Leg) { leg.detach(l) }
 
-// onLoop says whether the caller runs on the loop's own thread.
-func (l *Loop) onLoop() bool {
-	id := threadID()
-	return id != 0 && int64(id) == l.thread.Load()
-}
-
 // close runs what was queued, ends the loop and waits for it.  Safe to call twice.
 func (l *Loop) close() {
 	l.mu.Lock()
@@ -106,8 +103,6 @@ func (l *Loop) close() {
 func (l *Loop) run(alarm *alarm, deadline int64) {
 	defer close(l.ended)
 	defer alarm.close()
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-	l.thread.Store(int64(threadID()))
 	for ; ; deadline += int64(frameTime) {
 		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))

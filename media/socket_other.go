@@ -79,6 +79,9 @@ func (s *netSocket) Send(b []byte, to netip.AddrPort) bool {
 	return err == nil
 }
 
+// Connect does nothing: package net connects a socket when it makes it, or never.
+func (s *netSocket) Connect(netip.AddrPort) {}
+
 func (s *netSocket) LocalAddr() netip.AddrPort {
 	return unmapped(s.conn.LocalAddr().(*net.UDPAddr).AddrPort())
 }

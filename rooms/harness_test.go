@@ -65,6 +65,7 @@ func (w *wire) Send(b []byte, _ netip.AddrPort) bool {
 	return true
 }
 
+func (w *wire) Connect(netip.AddrPort)    {}
 func (w *wire) LocalAddr() netip.AddrPort { return w.local }
 func (w *wire) Close() error              { return nil }
 

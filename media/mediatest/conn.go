@@ -78,6 +78,9 @@ func (c *Conn) Send(b []byte, to netip.AddrPort) bool {
 	return true
 }
 
+// Connect implements media.Conn: it keeps nobody out, as a socket need not.
+func (c *Conn) Connect(netip.AddrPort) {}
+
 // LocalAddr implements media.Conn.
 func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
