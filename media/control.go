@@ -11,10 +11,11 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// control is the RTCP of one leg (RFC 3550 section 6).  It reads the leg's counters, and never its state: it is served by the reporter, not
-// by the leg's owner.
+// control is the RTCP of one leg (RFC 3550 section 6).  It reads the copy of the leg's figures (board), and never its state: it is served by
+// the reporter, not by the leg's owner.
 type control struct {
 	source    atomic.Pointer[netip.AddrPort] // where the peer's RTP comes from
+	heardAt   atomic.Int64                   // when the peer's RTCP was last heard, in the ticks' time
 	roundTrip atomic.Int64                   // ns
 	peerLost  atomic.Int64
 	ssrc      uint32
@@ -100,7 +101,7 @@ func (c *control) receive(l *Leg, b []byte, from netip.AddrPort, now int64) {
 		return
 	}
 	c.from = from
-	l.heardAt.Store(now)
+	c.heardAt.Store(now)
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:
@@ -134,13 +135,14 @@ func (c *control) send(l *Leg, now int64, more ...rtcp.Packet) {
 	if !to.IsValid() {
 		return
 	}
-	blocks := c.blocks(l, now)
+	shown := l.shown()
+	blocks := c.blocks(&shown, now)
 	packets := []rtcp.Packet{&rtcp.ReceiverReport{SSRC: c.ssrc, Reports: blocks}}
-	if sent := l.packetsOut.Load(); sent > 0 {
-		since := (now - l.sentAt.Load()) / 1000
+	if sent := &shown.stats; sent.PacketsOut > 0 {
+		since := (now - shown.sentAt) / 1000
 		packets[0] = &rtcp.SenderReport{SSRC: c.ssrc, NTPTime: ntpTime(time.Now()),
-			RTPTime:     l.sentTS.Load() + uint32(since*int64(l.clockRate.Load())/1_000_000),
-			PacketCount: uint32(sent), OctetCount: uint32(l.bytesOut.Load()), Reports: blocks}
+			RTPTime:     shown.sentTS + uint32(since*int64(shown.clockRate)/1_000_000),
+			PacketCount: uint32(sent.PacketsOut), OctetCount: uint32(sent.BytesOut), Reports: blocks}
 	}
 	packets = append(packets, rtcp.NewCNAMESourceDescription(c.ssrc, c.cname))
 	b, err := rtcp.Marshal(append(packets, more...))
@@ -150,13 +152,13 @@ func (c *control) send(l *Leg, now int64, more ...rtcp.Packet) {
 }
 
 // blocks is what we say of the peer's stream: nothing when there is none.
-func (c *control) blocks(l *Leg, now int64) []rtcp.ReceptionReport {
-	told := toldReport{l.sourceSSRC.Load(), l.expected.Load(), l.lost.Load()}
+func (c *control) blocks(shown *notice, now int64) []rtcp.ReceptionReport {
+	told := toldReport{shown.ssrc, shown.expected, shown.stats.Lost}
 	if told.expected == 0 {
 		return nil
 	}
 	r := rtcp.ReceptionReport{SSRC: told.ssrc, TotalLost: uint32(min(told.lost, 0x7fffff)),
-		LastSequenceNumber: l.newest.Load(), Jitter: l.noise.Load()}
+		LastSequenceNumber: shown.newest, Jitter: shown.noise}
 	before := c.told
 	if before.ssrc != told.ssrc {
 		before = toldReport{lost: told.lost}
@@ -198,7 +200,7 @@ func (c *control) close(l *Leg) {
 	if c.conn == nil || c.closed {
 		return
 	}
-	if c.started || l.packetsOut.Load() > 0 {
+	if c.started || l.shown().stats.PacketsOut > 0 {
 		c.send(l, monotonic(), &rtcp.Goodbye{Sources: []uint32{c.ssrc}})
 	}
 	c.closed = true

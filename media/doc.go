@@ -1,15 +1,15 @@
 // Package media is the audio half of the focus: RTP in, RTP out, every 20 ms.
 //
 // A Leg is the media end of one call: a UDP socket for RTP, one for RTCP, and all the state that is needed to turn packets
-// into one frame per tick (jitter buffer, concealment, key presses) and frames into packets.  A Loop is the clock: one locked
-// thread that ticks its buses (rooms) every 20 ms; a Bus pulls a frame from each of its legs and pushes one to each.
+// into one frame per tick (jitter buffer, concealment, key presses) and frames into packets.  A Loop is the clock: one
+// goroutine that ticks its buses (rooms) every 20 ms; a Bus pulls a frame from each of its legs and pushes one to each.
 //
 //	datagram -> parse -> latch -> [key press -> Digits] [audio -> jitter ring by timestamp] -> Pull: one frame
 //	Push or PushEncoded: one frame -> packet of the agreed ptime -> datagram
 //
 // Who owns what.  A leg belongs to the goroutine that opened it until a loop attaches it, and then to that loop: only the owner
 // pulls and pushes, so that the tick has no locks.  From any goroutine: Update, Press (they take effect at the next Pull, in
-// the order of the calls), LastHeard, Stats, LocalAddr, Close.  Nothing in the tick allocates, locks, logs or asks the time.
+// the order of the calls), LastHeard, LocalAddr, Close.  Nothing in the tick allocates, locks, logs or asks the time.
 //
 // RTCP is served off the tick by one goroutine per Engine, the reporter: it needs no 20 ms and may allocate.
 //

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -33,7 +32,6 @@ type Engine struct {
 	reporter *reporter
 	broken   *breakages
 	logging  sync.WaitGroup
-	turn     atomic.Uint32 // of the loops, for Loop
 
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
@@ -154,14 +152,19 @@ func (e *Engine) all() []*Leg {
 	return legs
 }
 
-// Loop is the loop with the fewest attached legs; among equals they take turns, because rooms that are made in one moment
-// have no legs yet.
+// fullLoop is how many legs are expected on a loop before the next one is begun: some 3 ms of work in each 20 ms.
+const fullLoop = 256
+
+// Loop is where the next room goes: the loops are filled one after the other, and when all are full, the one on which the fewest legs are expected
+// gets it.  A loop without a bus sleeps: 200 legs on one loop take a tenth less CPU than on two, because every wake-up begins
+// with a cold cache.
 func (e *Engine) Loop() *Loop {
-	n := len(e.loops)
-	turn := int(e.turn.Add(1) % uint32(n))
-	best := e.loops[turn]
-	for i := range n {
-		if l := e.loops[(turn+i)%n]; l.legs.Load() < best.legs.Load() {
+	best := e.loops[0]
+	for _, l := range e.loops {
+		switch n := l.expected.Load(); {
+		case n < fullLoop:
+			return l
+		case n < best.expected.Load():
 			best = l
 		}
 	}

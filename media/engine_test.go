@@ -249,10 +249,20 @@ func TestLegsMoveAndCloseAnywhere(t *testing.T) {
 			t.Error("want a leg to be attached once")
 		}
 	})
+	one.Expect(255)
+	if e.Loop() != one {
+		t.Fatal("want the first loop until it is full")
+	}
+	one.Expect(1)
 	two := e.Loop()
 	if one == two {
 		t.Fatal("want the loop without legs")
 	}
+	two.Expect(300)
+	if e.Loop() != one {
+		t.Fatal("all are full: want the loop with the fewest legs")
+	}
+	one.Expect(-256)
 	run(t, one, func() { one.Detach(leg) })
 	run(t, two, func() {
 		if !two.Attach(leg) {

@@ -3,6 +3,8 @@ package media
 import (
 	"net/netip"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 var (
@@ -68,6 +70,28 @@ func TestLatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A latch that says it is certain lets nobody in but the source, and stays certain, whatever comes before the next negotiation.
+func TestLatchIsCertainProperty(t *testing.T) {
+	from := rapid.SampledFrom([]netip.AddrPort{phone, other, nat, moved, stranger, rebooted})
+	rapid.Check(t, func(t *rapid.T) {
+		var l Latch
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			if rapid.IntRange(0, 9).Draw(t, "negotiates") == 0 {
+				sdp := rapid.SampledFrom([]netip.AddrPort{phone, moved, blackout, nowhere}).Draw(t, "sdp")
+				l.negotiated(sdp, rapid.SampledFrom([]netip.Addr{{}, nat.Addr()}).Draw(t, "sip"))
+				continue
+			}
+			certain, source, sender := l.certain(), l.Source, from.Draw(t, "from")
+			admitted := l.admit(sender, rapid.Bool().Draw(t, "firm"))
+			if certain {
+				if admitted != (sender == source) || !l.certain() || l.destination() != source {
+					t.Fatalf("certain of %v: %v was admitted: %v; now certain: %v, we send to %v", source, sender, admitted, l.certain(), l.destination())
+				}
+			}
+		}
+	})
 }
 
 func TestLatchBelievesAnOldSourceThatGoesOn(t *testing.T) {

@@ -26,15 +26,14 @@ type LegConfig struct {
 // one over any Conn.  It must be closed.
 //
 // Pull, Push and all that says "owner" are for the owner only: the goroutine that opened the leg, or the loop that has attached it.
-// Update, Press, LastHeard, Stats, LocalAddr and Close may be called from any goroutine.
+// Update, Press, LastHeard, LocalAddr and Close may be called from any goroutine.
 type Leg struct {
 	cfg     LegConfig
 	conn    Conn
 	orders  atomic.Pointer[order] // the newest first
 	shut    atomic.Bool           // nothing may touch conn any more
-	heardAt atomic.Int64          // when the peer was last heard, in the ticks' time
 	opened  time.Time
-	counters
+	board   board   // the figures, for others
 	control control // RTCP
 
 	// The owner's.
@@ -46,7 +45,7 @@ type Leg struct {
 	heard  bool
 	level  int // of the frame; levelUnknown until asked
 	digits []byte
-	work   *scratch // shared by the legs of a loop, so that it stays in the cache
+	work   *scratch
 	out    outbox
 
 	release func(*Leg) // gives the ports back
@@ -55,12 +54,6 @@ type Leg struct {
 	loop    *Loop
 	closing bool
 	closed  chan struct{}
-}
-
-// scratch is where a datagram is received and decoded; nothing in it outlives the packet.
-type scratch struct {
-	datagram [maxDatagram]byte
-	pcm      [maxDatagram]int16
 }
 
 // NewLeg makes a leg over conn, which nobody else may use from now on.  It sends and hears nothing until Update.
@@ -94,14 +87,6 @@ func (l *Leg) Update(s Session) {
 // Press reports a key that came by SIP INFO.  It appears among the Digits of the next Pull, unless it is the echo of one that came by
 // RTP (Echoes).
 func (l *Leg) Press(digit byte) { l.give(&order{digit: digit}) }
-
-// LastHeard is when the last valid RTP or RTCP packet of the peer came, or when the leg was opened.
-func (l *Leg) LastHeard() time.Time {
-	if at := l.heardAt.Load(); at != 0 {
-		return l.cfg.Epoch.Add(time.Duration(at))
-	}
-	return l.opened
-}
 
 // Codec is the agreed codec, as of the last Pull or Attach; PCMA before any agreement.  Owner only.
 func (l *Leg) Codec() *codec.Codec { return l.codec }
@@ -147,8 +132,6 @@ func (l *Leg) tie(peer netip.AddrPort) {
 func (l *Leg) use(c *codec.Codec) {
 	l.out.empty(&l.state.Sender)
 	l.codec = c
-	l.frame = make([]int16, c.FrameSize())
 	l.jitter.setUp(c.FrameSize(), l.cfg.JitterMax)
 	l.out.size(frameTime, c)
-	l.clockRate.Store(uint32(c.ClockRate))
 }

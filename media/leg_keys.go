@@ -6,16 +6,15 @@ func (l *Leg) receiveKey(p *packet, now int64) {
 	var e event
 	if s := &l.state.Source; s.Known && s.SSRC == p.ssrc {
 		s.Seqs.add(p.seq)
-		l.published(s)
 	}
 	if !e.parse(p.payload) {
-		l.badEvents.Add(1)
+		l.state.Figures.BadEvents++
 		return
 	}
 	presses := &l.state.Presses
 	active := presses.Active
 	if key := presses.packet(p.ssrc, p.ts, e, now); key != 0 {
-		l.presses.Add(1)
+		l.state.Figures.Presses++
 		l.report(key, false, now)
 		active = false
 	}

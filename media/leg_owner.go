@@ -8,7 +8,7 @@ func (l *Leg) attach(loop *Loop) bool {
 		return false
 	}
 	l.loop, l.work = loop, &loop.work
-	loop.legs.Add(1)
+	loop.work.reserve(int(loop.legs.Add(1)), l.codec.FrameSize())
 	return true
 }
 
@@ -17,6 +17,7 @@ func (l *Leg) detach(loop *Loop) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.loop == loop {
+		l.show()
 		l.loop, l.work = nil, nil
 		loop.legs.Add(-1)
 	}
@@ -33,8 +34,9 @@ func (l *Leg) Close() {
 	case again:
 		<-l.closed
 		return
-	case loop == nil:
+	case loop == nil: // the caller is the owner
 		l.shut.Store(true)
+		l.show()
 	default:
 		l.leave(loop)
 	}

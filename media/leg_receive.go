@@ -4,6 +4,8 @@ import (
 	"math"
 	"net/netip"
 	"time"
+
+	"github.com/sipconf/sipconf/media/mixer"
 )
 
 // levelUnknown says that the level of the frame was not asked for yet.
@@ -13,10 +15,15 @@ const levelUnknown = math.MinInt
 const comfortNoise = 13
 
 // Pull takes in what has come and returns the frame of this tick: FrameSize samples, real, made up, or silence.  The frame is
-// the leg's, and good until the next Pull.  now is the tick's time in nanoseconds and never goes back.  Owner only.
+// good until the bus's tick ends; that of a leg without a loop, until the next Pull.  now is the tick's time in nanoseconds and never goes back.  Owner only.
 func (l *Leg) Pull(now int64) []int16 {
 	l.digits, l.heard, l.level = l.digits[:0], false, levelUnknown
 	l.takeOrders(now)
+	work := l.desk()
+	if work.private {
+		work.used = 0
+	}
+	l.frame = work.frame(l.codec.FrameSize())
 	if l.shut.Load() {
 		clear(l.frame)
 		return l.frame
@@ -31,19 +38,8 @@ func (l *Leg) Pull(now int64) []int16 {
 		clear(l.frame)
 		l.heard = false
 	}
-	l.tally()
+	l.showNowAndThen()
 	return l.frame
-}
-
-// tally makes visible what the jitter buffer made up and threw away, when that has changed.
-func (l *Leg) tally() {
-	j := &l.jitter
-	if made := int64(frameTime) * j.Concealed / int64(j.Frame); made != l.concealed.Load() {
-		l.concealed.Store(made)
-	}
-	if cut := int64(frameTime) * j.Skipped / int64(j.Frame); cut != l.discarded.Load() {
-		l.discarded.Store(cut)
-	}
 }
 
 // Heard says whether the frame holds something of the peer that may be mixed: not when he is on hold, only listens, sends nothing or comfort
@@ -63,10 +59,7 @@ func (l *Leg) Level() int {
 }
 
 func level(frame []int16) int {
-	var sum uint64
-	for _, s := range frame {
-		sum += uint64(int64(s) * int64(s))
-	}
+	sum := mixer.Energy(frame)
 	if sum == 0 {
 		return -127
 	}
@@ -76,7 +69,7 @@ func level(frame []int16) int {
 // report adds a key to this tick's, unless it has come by the other way already.
 func (l *Leg) report(key byte, info bool, now int64) {
 	if l.state.Echoes.heard(key, info, now) {
-		l.echoes.Add(1)
+		l.state.Figures.Echoes++
 		return
 	}
 	if len(l.digits) < cap(l.digits) {
@@ -86,9 +79,6 @@ func (l *Leg) report(key byte, info bool, now int64) {
 
 // drain takes all packets that wait, up to a bound.
 func (l *Leg) drain(now int64) {
-	if l.work == nil {
-		l.work = new(scratch) // no loop owns the leg
-	}
 	for range perTick {
 		n, from, ok := l.conn.Recv(l.work.datagram[:])
 		if !ok {
@@ -96,7 +86,7 @@ func (l *Leg) drain(now int64) {
 		}
 		l.receive(l.work.datagram[:n], from, now)
 	}
-	l.flooded.Add(1) // more may wait for the next tick
+	l.state.Figures.Flooded++ // more may wait for the next tick
 }
 
 // receive sorts one datagram.  Whatever is wrong with it is counted under a name, and has touched nothing.
@@ -104,21 +94,21 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 	var p packet
 	terms := &l.state.Agreed
 	if !p.parse(b) {
-		l.malformed.Add(1)
+		l.state.Figures.Malformed++
 		return
 	}
 	audio, key := p.typ == terms.PayloadType, terms.EventType != 0 && p.typ == terms.EventType
 	switch {
 	case terms.Codec == "" || !audio && !key && p.typ != comfortNoise:
-		l.unknownType.Add(1)
+		l.state.Figures.UnknownType++
 		return
 	case p.ssrc == l.state.Sender.SSRC: // RFC 3550 section 8.2: our own packets come back
-		l.looped.Add(1)
+		l.state.Figures.Looped++
 		return
 	}
 	source := l.state.Latch.Source
 	if !l.state.Latch.admit(from, audio || key) {
-		l.strangers.Add(1)
+		l.state.Figures.Strangers++
 		return
 	}
 	if l.state.Latch.Source != source {
@@ -127,8 +117,8 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 	if !l.tied && l.state.Latch.certain() {
 		l.tie(l.state.Latch.Source)
 	}
-	l.packetsIn.Add(1)
-	l.heardAt.Store(max(now, 1))
+	l.state.Figures.PacketsIn++
+	l.state.Figures.HeardAt = max(now, 1)
 	switch {
 	case key:
 		l.receiveKey(&p, now)
@@ -141,7 +131,7 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 func (l *Leg) follow(p *packet, now int64) bool {
 	s := &l.state.Source
 	if s.overtaken(p.ssrc, now) {
-		l.late.Add(1)
+		l.state.Figures.Late++
 		return false
 	}
 	if !s.Known || p.ssrc != s.SSRC {
@@ -149,10 +139,9 @@ func (l *Leg) follow(p *packet, now int64) bool {
 	}
 	s.Last = now
 	if !s.Seqs.add(p.seq) {
-		l.duplicates.Add(1)
+		l.state.Figures.Duplicates++
 		return false
 	}
-	l.published(s)
 	return true
 }
 
@@ -161,8 +150,8 @@ func (l *Leg) follow(p *packet, now int64) bool {
 func (l *Leg) turnTo(p *packet) {
 	s := &l.state.Source
 	if s.Known {
-		l.sources.Add(1)
-		l.lostBefore += s.Seqs.Lost()
+		l.state.Figures.Sources++
+		l.state.Figures.LostBefore += s.Seqs.Lost()
 	} else {
 		s.SSRC = p.ssrc // nobody was before
 	}
@@ -179,7 +168,7 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	s := &l.state.Source
 	samples := l.codec.Samples(len(p.payload))
 	if samples > l.codec.Rate*int(maxPacket/time.Millisecond)/1000 {
-		l.malformed.Add(1)
+		l.state.Figures.Malformed++
 		return
 	}
 	at := l.position(s.unwrap(p.ts))
@@ -194,11 +183,11 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	pcm := l.work.pcm[:l.codec.Decode(l.work.pcm[:], p.payload)]
 	switch l.jitter.put(at, pcm) {
 	case late:
-		l.late.Add(1)
+		l.state.Figures.Late++
 	case duplicate:
-		l.duplicates.Add(1)
+		l.state.Figures.Duplicates++
 	case jumped:
-		l.jumps.Add(1)
+		l.state.Figures.Jumps++
 	}
 }
 

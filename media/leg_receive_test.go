@@ -455,8 +455,9 @@ func TestLastHeard(t *testing.T) {
 	if got := c.Leg.LastHeard(); got != opened {
 		t.Errorf("heard at %v though nothing came", got)
 	}
-	c.ticks(1)
-	if got := c.Leg.LastHeard(); got != epoch.Add(40*time.Millisecond) {
-		t.Errorf("heard at %v, want 40 ms after the epoch", got)
+	c.ticks(20) // others are told every 320 ms
+	heard := c.Leg.State().Figures.HeardAt
+	if got := c.Leg.LastHeard(); heard != int64(21*20*time.Millisecond) || !got.After(epoch) || got.Before(epoch.Add(time.Duration(heard)-320*time.Millisecond)) {
+		t.Errorf("heard at %v, and %v since the epoch, want the latter 420 ms and the former 320 ms before it at most", got, time.Duration(heard))
 	}
 }

@@ -3,19 +3,17 @@ package media
 import (
 	"time"
 
-	"github.com/pion/rtp"
-
 	"github.com/sipconf/sipconf/codec"
 )
 
-// outbox gathers the code words of frames until they fill a packet of the agreed length.  Owned by the leg's owner.
+// outbox gathers the code words of frames until they fill a packet of the agreed length.  A frame that is a packet by itself, as nearly all
+// are, is made on the desk instead.  Owned by the leg's owner.
 type outbox struct {
-	packet [headerSize + 2*maxOut]byte // room for a header, what is gathered, and one frame more
 	filled int                         // bytes gathered
 	full   int                         // bytes of a whole packet
 	frame  int                         // bytes of a frame
 	units  uint32                      // timestamp units of a frame
-	header rtp.Header
+	packet [headerSize + 2*maxOut]byte // room for a header, what is gathered, and one frame more
 }
 
 // maxOut is the most payload of ours: 60 ms of a codec with 64 kbit/s.
@@ -82,6 +80,9 @@ func (l *Leg) room(now int64) []byte {
 		s.Marker = true
 	}
 	s.Clock += int64(frameTime)
+	if o.full == o.frame {
+		return l.desk().packet[headerSize:][:o.frame]
+	}
 	return o.packet[headerSize+o.filled:][:o.frame]
 }
 
@@ -92,6 +93,11 @@ func (l *Leg) post(room []byte, n int) {
 		room[i] = silence
 	}
 	o := &l.out
+	if o.full == o.frame {
+		l.send(l.work.packet[:headerSize+o.full])
+		l.state.Sender.TS += o.units
+		return
+	}
 	for o.filled += o.frame; o.filled >= o.full; {
 		l.send(o.packet[:headerSize+o.full])
 		l.state.Sender.TS += o.unitsOf(o.full)
@@ -110,7 +116,7 @@ func (l *Leg) send(b []byte) {
 		s.Marker = true
 		return
 	}
-	h := &l.out.header
+	h := &l.desk().header
 	h.Version, h.Marker, h.PayloadType = 2, s.Marker, l.state.Agreed.PayloadType
 	h.SequenceNumber, h.Timestamp, h.SSRC = s.Seq, s.TS, s.SSRC
 	if _, err := h.MarshalTo(b); err != nil {
@@ -119,11 +125,9 @@ func (l *Leg) send(b []byte) {
 	s.Seq++
 	s.Marker = false
 	if !l.conn.Send(b, to) {
-		l.sendFailed.Add(1)
+		l.state.Figures.SendFailed++
 		return
 	}
-	l.packetsOut.Add(1)
-	l.bytesOut.Add(uint64(len(b) - headerSize))
-	l.sentTS.Store(s.TS)
-	l.sentAt.Store(s.Clock - int64(frameTime))
+	l.state.Figures.PacketsOut++
+	l.state.Figures.BytesOut += uint64(len(b) - headerSize)
 }

@@ -1,32 +1,16 @@
 package media
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "time"
 
-// counters of a leg: written by its owner, read by anyone.
-type counters struct {
-	packetsIn, packetsOut, bytesOut     atomic.Uint64
-	malformed, unknownType, looped      atomic.Uint64
-	strangers, duplicates, late, jumps  atomic.Uint64
-	sources, presses, echoes, badEvents atomic.Uint64
-	flooded, sendFailed                 atomic.Uint64
-	lost, concealed, discarded          atomic.Int64
-	clockRate                           atomic.Uint32 // of the codec
-	sentAt                              atomic.Int64  // when the last packet was sent, in the ticks' time
-	sentTS                              atomic.Uint32 // its timestamp
-	sourceSSRC, newest, expected, noise atomic.Uint32 // for RTCP: of the source now heard; noise is the jitter in timestamp units
-	lostBefore                          int64         // lost of sources before this one; the owner's
-}
-
-// published makes the figures of the source visible.
-func (l *Leg) published(s *Source) {
-	l.sourceSSRC.Store(s.SSRC)
-	l.newest.Store(uint32(s.Seqs.Newest))
-	l.expected.Store(uint32(s.Seqs.Expected()))
-	l.noise.Store(uint32(s.Jitter))
-	l.lost.Store(l.lostBefore + s.Seqs.Lost())
+// Figures are what a leg has counted since it was opened.  Plain data.
+type Figures struct {
+	PacketsIn, PacketsOut, BytesOut     uint64 // the first four change in every tick
+	HeardAt                             int64  // when the peer's RTP was last heard, in the ticks' time; 0: never
+	Malformed, UnknownType, Looped      uint64
+	Strangers, Duplicates, Late, Jumps  uint64
+	Sources, Presses, Echoes, BadEvents uint64
+	Flooded, SendFailed                 uint64
+	LostBefore                          int64 // lost of sources before this one
 }
 
 // LegStats counts what has happened on a leg since it was opened.  Plain data, a snapshot.
@@ -79,7 +63,7 @@ func (s *LegStats) add(o LegStats) {
 }
 
 // Totals adds up the figures of all legs since the engine was made, closed ones included.  Lost may go back: a packet that was
-// missing came after all.
+// missing came after all.  Open legs are counted as of some 300 ms ago at most.
 func (e *Engine) Totals() LegStats {
 	e.mu.Lock()
 	total := e.past
@@ -89,21 +73,23 @@ func (e *Engine) Totals() LegStats {
 	}
 	e.mu.Unlock()
 	for _, leg := range legs {
-		total.add(leg.Stats())
+		total.add(leg.shown().stats)
 	}
 	return total
 }
 
-// Stats is from any goroutine.
+// Stats is as of now.  Owner only; others see the totals.
 func (l *Leg) Stats() LegStats {
+	f, s, j := &l.state.Figures, &l.state.Source, &l.jitter
 	return LegStats{
-		PacketsIn: l.packetsIn.Load(), PacketsOut: l.packetsOut.Load(), BytesOut: l.bytesOut.Load(),
-		Lost: l.lost.Load(), Late: l.late.Load(), Duplicates: l.duplicates.Load(), Jumps: l.jumps.Load(),
-		Concealed: time.Duration(l.concealed.Load()), Discarded: time.Duration(l.discarded.Load()),
-		Strangers: l.strangers.Load(), UnknownType: l.unknownType.Load(), Malformed: l.malformed.Load(), Looped: l.looped.Load(),
-		Sources: l.sources.Load(), Presses: l.presses.Load(), Echoes: l.echoes.Load(), BadEvents: l.badEvents.Load(),
-		Flooded: l.flooded.Load(), SendFailed: l.sendFailed.Load(),
-		Jitter:    time.Duration(l.noise.Load()) * time.Second / time.Duration(l.clockRate.Load()),
+		PacketsIn: f.PacketsIn, PacketsOut: f.PacketsOut, BytesOut: f.BytesOut,
+		Lost: f.LostBefore + s.Seqs.Lost(), Late: f.Late, Duplicates: f.Duplicates, Jumps: f.Jumps,
+		Concealed: frameTime * time.Duration(j.Concealed) / time.Duration(j.Frame),
+		Discarded: frameTime * time.Duration(j.Skipped) / time.Duration(j.Frame),
+		Strangers: f.Strangers, UnknownType: f.UnknownType, Malformed: f.Malformed, Looped: f.Looped,
+		Sources: f.Sources, Presses: f.Presses, Echoes: f.Echoes, BadEvents: f.BadEvents,
+		Flooded: f.Flooded, SendFailed: f.SendFailed,
+		Jitter:    time.Duration(s.Jitter) * time.Second / time.Duration(l.codec.ClockRate),
 		RoundTrip: time.Duration(l.control.roundTrip.Load()), PeerLost: l.control.peerLost.Load(),
 	}
 }

@@ -18,7 +18,7 @@ type Bus interface {
 }
 
 // Loop is one media clock: a goroutine that wakes every 20 ms, ticks its buses and then runs the functions that were
-// queued with Do.  All state of its buses and attached legs belongs to it, which is why they need no locks.
+// queued with Do.  It sleeps as long as it has no bus.  All state of its buses and attached legs belongs to it, which is why they need no locks.
 //
 // It is not locked to a thread.  The poller's thread would have to hand each tick over to the locked one and take it back at the end, by two
 // futexes and four switches: 3 of 100 parts of all the CPU that 200 legs took.  It would buy nothing, for a loop needs a P as
@@ -26,21 +26,23 @@ type Bus interface {
 //
 // Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
-	broken *breakages
-	buses  []Bus        // on the loop only
-	at     int          // which bus is being ticked, -1 between ticks; on the loop only
-	ticked Bus          // that bus, also when it has just removed itself; on the loop only
-	spare  []func()     // the mailbox's other slice; on the loop only
-	legs   atomic.Int64 // attached
-	clock  loopClock
-	work   scratch // of the attached legs; on the loop only
-	ended  chan struct{}
+	broken   *breakages
+	buses    []Bus        // on the loop only
+	at       int          // which bus is being ticked, -1 between ticks; on the loop only
+	ticked   Bus          // that bus, also when it has just removed itself; on the loop only
+	spare    []func()     // the mailbox's other slice; on the loop only
+	legs     atomic.Int64 // attached
+	expected atomic.Int64 // by Expect
+	clock    loopClock
+	work     scratch // of the attached legs; on the loop only
+	ended    chan struct{}
 
 	mu     sync.Mutex
 	mail   []func()
 	closed bool
 
-	post atomic.Bool // there is mail, or an end: else the tick goes by without the lock
+	post atomic.Bool   // there is mail, or an end: else the tick goes by without the lock
+	wake chan struct{} // the same, for a loop that has nothing to tick; holds one
 }
 
 // startLoop starts the loop's goroutine; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
@@ -51,12 +53,12 @@ func startLoop(phase int64, broken *breakages) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{broken: broken, at: -1, ended: make(chan struct{})}
+	l := &Loop{broken: broken, at: -1, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go l.run(alarm, first) // ends by close, which waits for ended
 	return l, nil
 }
 
-// Do queues f to run on the loop after the current tick.  False when the loop is closed: then f never runs.
+// Do queues f to run on the loop after the current tick, or at once when it has nothing to tick.  False when the loop is closed: then f never runs.
 // Never blocks.  f must not block either: no I/O, no logging, no waiting for whoever called Do.
 func (l *Loop) Do(f func()) bool {
 	l.mu.Lock()
@@ -65,9 +67,21 @@ func (l *Loop) Do(f func()) bool {
 		return false
 	}
 	l.mail = append(l.mail, f)
-	l.post.Store(true)
+	l.ring()
 	return true
 }
+
+// ring says that there is mail, or an end.
+func (l *Loop) ring() {
+	l.post.Store(true)
+	select {
+	case l.wake <- struct{}{}:
+	default: // it has been rung for already
+	}
+}
+
+// Expect says how many more legs, or fewer, there will be on the loop, before they are attached: Engine.Loop goes by that.  From any goroutine.
+func (l *Loop) Expect(legs int) { l.expected.Add(int64(legs)) }
 
 // Add puts a bus on the loop, from the next tick on.  On the loop only.
 func (l *Loop) Add(b Bus) { l.buses = append(l.buses, b) }
@@ -95,7 +109,7 @@ func (l *Loop) Detach(leg *Leg) { leg.detach(l) }
 func (l *Loop) close() {
 	l.mu.Lock()
 	l.closed = true
-	l.post.Store(true)
+	l.ring()
 	l.mu.Unlock()
 	<-l.ended
 }
@@ -103,7 +117,14 @@ func (l *Loop) close() {
 func (l *Loop) run(alarm *alarm, deadline int64) {
 	defer close(l.ended)
 	defer alarm.close()
-	for ; ; deadline += int64(frameTime) {
+	for first := deadline; ; deadline += int64(frameTime) {
+		if len(l.buses) == 0 {
+			if !l.rest() {
+				return
+			}
+			deadline = first + (monotonic()-first)/int64(frameTime)*int64(frameTime)
+			continue
+		}
 		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))
 			deadline += (missed - catchUp) * int64(frameTime)
@@ -116,6 +137,17 @@ func (l *Loop) run(alarm *alarm, deadline int64) {
 			return
 		}
 	}
+}
+
+// rest waits until there is something to tick, and runs what is queued meanwhile; false when the loop is closed.
+func (l *Loop) rest() bool {
+	for len(l.buses) == 0 {
+		<-l.wake
+		if !l.readMail() {
+			return false
+		}
+	}
+	return true
 }
 
 // tick ticks every bus once.  A bus that panics is removed, and the others are ticked as if nothing had happened.
@@ -137,7 +169,7 @@ func (l *Loop) tickOn(now int64) {
 		}
 	}()
 	for l.at < len(l.buses) {
-		l.ticked = l.buses[l.at]
+		l.ticked, l.work.used = l.buses[l.at], 0
 		l.ticked.Tick(now)
 		l.at++
 	}

@@ -18,6 +18,7 @@ type LegState struct {
 	Echoes  Echoes
 	Muting  Muting // where the sound of presses lies
 	Playout JitterState
+	Figures Figures
 }
 
 // Agreed is a Session with the codec by its name.

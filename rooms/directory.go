@@ -19,7 +19,7 @@ var (
 
 // Engine is where rooms get their clocks; *media.Engine is one.
 type Engine interface {
-	Loop() *media.Loop // the least loaded one
+	Loop() *media.Loop // where the next room goes
 }
 
 // Config is what a Directory needs. Immutable after NewDirectory.
@@ -111,6 +111,7 @@ func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created b
 	s = &Seat{directory: d, room: r}
 	r.seats[s] = nil
 	d.seats++
+	r.loop.Expect(1)
 	return s, !exists, nil
 }
 
@@ -132,6 +133,7 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 	}
 	delete(r.seats, s)
 	d.seats--
+	r.loop.Expect(-1)
 	if len(r.seats) > 0 {
 		return false
 	}
@@ -142,6 +144,7 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 // discard forgets a room with all its seats. The lock is held.
 func (d *Directory) discard(r *Room) {
 	d.seats -= len(r.seats)
+	r.loop.Expect(-len(r.seats))
 	clear(r.seats)
 	if d.rooms[r.number] == r {
 		delete(d.rooms, r.number)

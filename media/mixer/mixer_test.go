@@ -1,6 +1,8 @@
 package mixer
 
 import (
+	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -59,6 +61,59 @@ func TestMixMinusProperty(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The lanes do what the loops say, for any samples and any length.
+func TestLanesProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 40).Draw(t, "n")
+		frame := rapid.SliceOfN(rapid.OneOf(rapid.Int16(), rapid.Just(int16(math.MinInt16)), rapid.Just(int16(math.MaxInt16))), n, n).Draw(t, "frame")
+		sum := rapid.SliceOfN(rapid.Int32Range(-1<<30, 1<<30), n, n).Draw(t, "sum")
+		dst, want := make([]int16, n), make([]int16, n)
+		Minus(dst, sum, frame)
+		minusEach(want, sum, frame)
+		if !slices.Equal(dst, want) {
+			t.Errorf("Minus %v, want %v", dst, want)
+		}
+		Saturate(dst, sum)
+		saturateEach(want, sum)
+		if !slices.Equal(dst, want) {
+			t.Errorf("Saturate %v, want %v", dst, want)
+		}
+		if got, want := Energy(frame), energyEach(frame); got != want {
+			t.Errorf("Energy %d, want %d", got, want)
+		}
+		added := slices.Clone(sum)
+		Add(sum, frame)
+		addEach(added, frame)
+		if !slices.Equal(sum, added) {
+			t.Errorf("Add %v, want %v", sum, added)
+		}
+	})
+}
+
+// Neither reads nor writes beyond the shorter slice.
+func TestLengthsMayDiffer(t *testing.T) {
+	dst, sum, own := make([]int16, 20), make([]int32, 11), make([]int16, 30)
+	for i := range sum {
+		sum[i] = 5
+	}
+	Minus(dst, sum, own)
+	Add(sum[:9], own)
+	if dst[10] != 5 || dst[11] != 0 {
+		t.Errorf("mix-minus of 11 samples: %v", dst)
+	}
+	Minus(nil, sum, own)
+	if Energy(nil) != 0 {
+		t.Error("nothing has energy")
+	}
+}
+
+func BenchmarkEnergy(b *testing.B) {
+	frame := make([]int16, 160)
+	for b.Loop() {
+		Energy(frame)
+	}
 }
 
 func BenchmarkAdd(b *testing.B) {

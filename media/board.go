@@ -1,0 +1,70 @@
+package media
+
+import (
+	"sync"
+	"time"
+)
+
+// showEvery is how many ticks go by between two copies of a leg's figures for others: 320 ms.
+const showEvery = 16
+
+// board is where the owner of a leg puts a copy of its figures, for whoever is not the owner.  The figures themselves are plain numbers: an
+// atomic one would empty the processor's store buffer at each change, a dozen times in a tick.
+type board struct {
+	mu    sync.Mutex // the tick only tries it, and puts up the next copy if somebody is reading this one
+	copy  notice
+	ticks uint8 // since the last copy; the owner's
+}
+
+// notice is what hangs on the board.
+type notice struct {
+	stats     LegStats
+	heardAt   int64  // when the peer's RTP was last heard, in the ticks' time; 0: never
+	sentTS    uint32 // timestamp of the sound that is due
+	sentAt    int64  // at this time
+	clockRate uint32
+	ssrc      uint32 // of the source now heard
+	newest    uint32 // its newest sequence number, unwrapped
+	expected  uint32 // packets of it
+	noise     uint32 // its jitter in timestamp units
+}
+
+// shown is the last copy.  From any goroutine.
+func (l *Leg) shown() notice {
+	l.board.mu.Lock()
+	defer l.board.mu.Unlock()
+	return l.board.copy
+}
+
+// showNowAndThen puts up a copy every showEvery ticks, at the end of the tick.  Owner only.
+func (l *Leg) showNowAndThen() {
+	b := &l.board
+	if b.ticks++; b.ticks >= showEvery && b.mu.TryLock() {
+		b.ticks, b.copy = 0, l.notice()
+		b.mu.Unlock()
+	}
+}
+
+// show puts up a copy now: the last one of this owner.  Owner only, not in the tick.
+func (l *Leg) show() {
+	l.board.mu.Lock()
+	l.board.copy = l.notice()
+	l.board.mu.Unlock()
+}
+
+func (l *Leg) notice() notice {
+	s := &l.state
+	return notice{
+		stats: l.Stats(), heardAt: s.Figures.HeardAt, clockRate: uint32(l.codec.ClockRate),
+		sentTS: s.Sender.TS + l.out.unitsOf(l.out.filled), sentAt: s.Sender.Clock,
+		ssrc: s.Source.SSRC, newest: uint32(s.Source.Seqs.Newest), expected: uint32(s.Source.Seqs.Expected()), noise: uint32(s.Source.Jitter),
+	}
+}
+
+// LastHeard is when the last valid RTP or RTCP packet of the peer came, as far as it is known some 300 ms later, or when the leg was opened.
+func (l *Leg) LastHeard() time.Time {
+	if at := max(l.shown().heardAt, l.control.heardAt.Load()); at != 0 {
+		return l.cfg.Epoch.Add(time.Duration(at))
+	}
+	return l.opened
+}
