@@ -3,6 +3,7 @@ package media
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,17 @@ func clockMonotonic() int64 {
 // monotonic is CLOCK_MONOTONIC in nanoseconds: the same for all processes of the machine, so that a deadline can be
 // handed to the next binary.  Read by way of Go's clock, which needs no system call.
 func monotonic() int64 { return bootOffset + int64(time.Since(started)) }
+
+// wallAhead is by how much the wall clock is ahead of monotonic, in nanoseconds, as of the last tick of any loop: it is set and slewed.
+var wallAhead atomic.Int64
+
+func init() { readWall() }
+
+// readWall reads both clocks at once.
+func readWall() {
+	now := time.Now()
+	wallAhead.Store(now.UnixNano() - bootOffset - int64(now.Sub(started)))
+}
 
 // alarm wakes a loop every 20 ms, at absolute times, so that the time that a tick took does not add up.
 //

@@ -29,7 +29,7 @@ func (c *concealer) learn(r *ring, at, history int64, frame int) {
 		var past [2 * pitchSize]int16
 		known := past[:longest+window]
 		r.read(known, at-int64(len(known)))
-		c.period = pitch(known, window, frame)
+		c.period, _ = pitch(known, window, pitchMin(frame))
 	}
 	r.read(c.cycle[:c.period], at-int64(c.period))
 	if c.period > 0 {
@@ -88,17 +88,22 @@ func (c *concealer) blend(real []int16, lost int64, frame int) {
 	}
 }
 
-// pitch finds the distance at which the last window samples of known are most like those before them.
-func pitch(known []int16, window, frame int) int {
+// pitch finds the distance at which the last window samples of known are most like those before them, and how much: 1 is the same.
+func pitch(known []int16, window, lowest int) (period int, likeness float64) {
 	last := known[len(known)-window:]
-	lowest, highest := pitchMin(frame), len(known)-window
-	best := search(last, known, lowest, highest, 2)
-	return search(last, known, max(lowest, best-1), min(highest, best+1), 1)
+	highest := len(known) - window
+	best, _ := search(last, known, lowest, highest, 2)
+	best, score := search(last, known, max(lowest, best-1), min(highest, best+1), 1)
+	var energy int64
+	for _, s := range last {
+		energy += int64(s) * int64(s)
+	}
+	return best, score / float64(max(1, energy))
 }
 
 // search tries the distances from low to high and looks at every step-th sample and distance.
-func search(last, known []int16, low, high, step int) int {
-	best, score := high, -1.0
+func search(last, known []int16, low, high, step int) (best int, score float64) {
+	best, score = high, -1
 	for d := low; d <= high; d += step {
 		earlier := known[len(known)-len(last)-d:]
 		var cross, energy int64
@@ -114,22 +119,25 @@ func search(last, known []int16, low, high, step int) int {
 			best, score = d, s
 		}
 	}
-	return best
+	return best, score
 }
 
-// cutOut shortens what stands from the position on by one pitch period, and returns the period: the samples behind the cut fade in over
-// those before it.  The caller takes the period away at the position.
-func cutOut(r *ring, at int64, frame int) int {
-	longest := pitchMax(frame)
+// pitchAround finds the distance, from least to most, at which what stands from the position on is most like what stands before it.
+func pitchAround(r *ring, at int64, least, most, frame int) (period int, likeness float64) {
 	var known [2 * pitchSize]int16
-	ahead := known[:longest+frame/2]
-	r.read(ahead, at)
-	period := pitch(ahead, frame/2, frame)
-	var joint [pitchSize]int16
-	r.read(known[:2*period], at)
-	for i := range period {
-		joint[i] = mixed(known[i], known[period+i], i+1, period+1)
+	around := known[:most+frame/2]
+	r.read(around, at-int64(most))
+	return pitch(around, frame/2, least)
+}
+
+// join changes what stands at the second position so that it goes on from what is before the first: over n samples, those from the
+// first on fade out into those from the second on, for a cut, or into those just before the first, for a repetition.
+func join(r *ring, from, to int64, n int) {
+	var out, in [pitchSize]int16
+	r.read(out[:n], from)
+	r.read(in[:n], to)
+	for i := range n {
+		out[i] = mixed(out[i], in[i], i+1, n+1)
 	}
-	r.paste(at+int64(period), joint[:period])
-	return period
+	r.paste(to, out[:n])
 }

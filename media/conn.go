@@ -13,6 +13,8 @@ type Conn interface {
 	// anywhere again.  It is a hint, for speed: Send takes any address as before, and what others had sent before, or send all the same, may
 	// still be received.
 	Connect(peer netip.AddrPort)
+	// Arrived is when the datagram came that Recv took last, in nanoseconds of the ticks' clock; 0: unknown.  To ask costs a system call.
+	Arrived() int64
 	// LocalAddr is the address that the socket is bound to.
 	LocalAddr() netip.AddrPort
 	// Close gives the socket back.  Nothing else is called after it.

@@ -32,9 +32,9 @@ func (l *Leg) Pull(now int64) []int16 {
 	if l.state.Presses.expire(now) {
 		l.unmute()
 	}
-	at := l.jitter.Next
+	at, frame := l.jitter.Next, int64(l.jitter.Frame)
 	l.heard = l.jitter.pop(l.frame)
-	if l.state.Muting.touches(at, l.jitter.Next) {
+	if l.state.Muting.touches(min(at, l.jitter.Next-frame), max(at+frame, l.jitter.Next)) { // with what was cut out or played twice
 		clear(l.frame)
 		l.heard = false
 	}
@@ -137,7 +137,7 @@ func (l *Leg) follow(p *packet, now int64) bool {
 	if !s.Known || p.ssrc != s.SSRC {
 		l.turnTo(p)
 	}
-	s.Last = now
+	s.Waited, s.Last = now-s.Last > int64(frameTime), now
 	if !s.Seqs.add(p.seq) {
 		l.state.Figures.Duplicates++
 		return false
@@ -163,6 +163,13 @@ func (l *Leg) turnTo(p *packet) {
 	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
 }
 
+// When a packet came is asked of the kernel for the first ones of a source, for those that the last tick had waited for in vain, and else now
+// and then: it is a system call.
+const (
+	askAtFirst = 32
+	askEvery   = 8
+)
+
 // receiveSound puts audio into the jitter buffer; comfort noise tells it that nothing is to be expected.
 func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	s := &l.state.Source
@@ -176,12 +183,17 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 		l.jitter.silence(at)
 		return
 	}
-	s.arrived(now, p.ts, l.codec.ClockRate)
+	before := int64(whenever)
+	if s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0 || s.Waited || !l.jitter.Playing {
+		arrival := l.arrival(now)
+		s.arrived(arrival, p.ts, l.codec.ClockRate)
+		before = (now - arrival) * int64(l.jitter.Frame) / int64(frameTime)
+	}
 	if samples == 0 || l.state.Agreed.Held || l.state.Agreed.Listens {
 		return
 	}
 	pcm := l.work.pcm[:l.codec.Decode(l.work.pcm[:], p.payload)]
-	switch l.jitter.put(at, pcm) {
+	switch l.jitter.put(at, pcm, before) {
 	case late:
 		l.state.Figures.Late++
 	case duplicate:
@@ -189,6 +201,14 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	case jumped:
 		l.state.Figures.Jumps++
 	}
+}
+
+// arrival is when the last datagram came, as far as the socket knows; else the tick's time.
+func (l *Leg) arrival(now int64) int64 {
+	if at := l.conn.Arrived(); at != 0 {
+		return at
+	}
+	return now
 }
 
 // position turns an unwrapped timestamp into samples.

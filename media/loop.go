@@ -131,6 +131,7 @@ func (l *Loop) run(alarm *alarm, deadline int64) {
 		}
 		alarm.sleepUntil(deadline)
 		l.clock.woke(monotonic() - deadline)
+		readWall()
 		l.tick(deadline)
 		l.clock.ran(monotonic() - deadline)
 		if !l.readMail() {

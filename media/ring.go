@@ -73,5 +73,15 @@ func (r *ring) run(at int64, n int, here bool) int {
 	return min(found, n)
 }
 
+// quiet says whether n samples from the position on are a pause.
+func (r *ring) quiet(at int64, n int) bool {
+	for i := range int64(n) {
+		if s := r.samples[(at+i)&(ringSize-1)]; s > quietLevel || s < -quietLevel {
+			return false
+		}
+	}
+	return true
+}
+
 // clear forgets everything that was not taken.
 func (r *ring) clear() { r.have = [ringSize / 64]uint64{} }

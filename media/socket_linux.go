@@ -46,6 +46,7 @@ func listenUDP(local netip.AddrPort) (Conn, error) {
 		return nil, fmt.Errorf("open UDP socket: %w", noDescriptors(err))
 	}
 	setOptions(fd, family)
+	_, _ = stamp(fd) // from now on the kernel notes when datagrams come
 	if err := unix.Bind(fd, address); err != nil {
 		unix.Close(fd)
 		if errors.Is(err, unix.EADDRINUSE) {
@@ -135,6 +136,26 @@ func (s *udpSocket) Send(b []byte, to netip.AddrPort) bool {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
 		unix.MSG_DONTWAIT, uintptr(address), size)
 	return errno == 0
+}
+
+// Arrived is when the kernel took the last datagram from the network, by the clock of the ticks.  The kernel gives it by the wall clock;
+// what the two are apart is known as of the last tick.
+func (s *udpSocket) Arrived() int64 {
+	at, ok := stamp(s.fd)
+	if !ok {
+		return 0
+	}
+	return at - wallAhead.Load()
+}
+
+// stamp is SIOCGSTAMPNS of socket(7): when the datagram came that was read last, in nanoseconds of the wall clock.  The first call tells
+// the kernel to keep the time.  To have it with every datagram, as a control message of recvmsg(2), costs each of them
+// more than asking does now and then.
+func stamp(fd int) (int64, bool) {
+	const siocgstampns = 0x80108907 // _IOR(0x89, 7, struct __kernel_timespec), asm-generic/sockios.h: two 64-bit integers everywhere
+	var at struct{ seconds, nanoseconds int64 }
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), siocgstampns, uintptr(unsafe.Pointer(&at)))
+	return at.seconds*1e9 + at.nanoseconds, errno == 0
 }
 
 // sockaddr is the kernel's form of an address; nil for one of the other family, which cannot be reached from this socket.

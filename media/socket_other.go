@@ -18,11 +18,13 @@ type netSocket struct {
 	queue   chan datagram // full: the newest is dropped
 	free    chan []byte
 	reading sync.WaitGroup
+	arrived int64 // when the datagram came that Recv took last
 }
 
 type datagram struct {
 	b    []byte
 	from netip.AddrPort
+	at   int64
 }
 
 // listenUDP binds a socket to exactly that address and port; errPortBusy when somebody else has it.
@@ -57,7 +59,7 @@ func (s *netSocket) read() {
 		}
 		select {
 		case b := <-s.free:
-			s.queue <- datagram{append(b[:0], spare[:n]...), unmapped(from)} // has room: as many places as buffers
+			s.queue <- datagram{append(b[:0], spare[:n]...), unmapped(from), monotonic()} // has room: as many places as buffers
 		default:
 		}
 	}
@@ -68,11 +70,15 @@ func (s *netSocket) Recv(b []byte) (int, netip.AddrPort, bool) {
 	case d := <-s.queue:
 		n := copy(b, d.b)
 		s.free <- d.b
+		s.arrived = d.at
 		return n, d.from, true
 	default:
 		return 0, netip.AddrPort{}, false
 	}
 }
+
+// Arrived is exact but for the wake-up of the reading goroutine.
+func (s *netSocket) Arrived() int64 { return s.arrived }
 
 func (s *netSocket) Send(b []byte, to netip.AddrPort) bool {
 	_, err := s.conn.WriteToUDPAddrPort(b, to)

@@ -61,6 +61,7 @@ type Source struct {
 	Old     uint32 // the SSRC before this one, whose late packets are none of ours; SSRC itself: there is none
 	Again   uint8  // packets of Old in a row
 	Last    int64  // when its last packet came
+	Waited  bool   // nothing came in the tick before that
 	TS      uint32 // the newest timestamp, and
 	Ext     int64  // the same, unwrapped
 	Transit int64  // RFC 3550 A.8, in timestamp units
@@ -94,8 +95,8 @@ func (s *Source) unwrap(ts uint32) int64 {
 	return ext
 }
 
-// arrived measures the jitter as RFC 3550 section 6.4.1 and A.8 want it.  All packets of one tick arrive at its deadline for us,
-// so a stream as regular as the tick has none.
+// arrived measures the jitter as RFC 3550 section 6.4.1 and A.8 want it.  now is when the packet came; a socket that
+// does not know has all packets of one tick come at its deadline.
 func (s *Source) arrived(now int64, ts uint32, rate int) {
 	transit := int64(int32(uint32(now/1000*int64(rate)/1_000_000) - ts))
 	if s.Transit != 0 {

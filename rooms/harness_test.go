@@ -66,6 +66,7 @@ func (w *wire) Send(b []byte, _ netip.AddrPort) bool {
 }
 
 func (w *wire) Connect(netip.AddrPort)    {}
+func (w *wire) Arrived() int64            { return 0 }
 func (w *wire) LocalAddr() netip.AddrPort { return w.local }
 func (w *wire) Close() error              { return nil }
 

@@ -37,6 +37,7 @@ func (w *parrot) Recv(b []byte) (int, netip.AddrPort, bool) {
 
 func (w *parrot) Send([]byte, netip.AddrPort) bool { w.sent++; return true }
 func (w *parrot) Connect(netip.AddrPort)           {}
+func (w *parrot) Arrived() int64                   { return 0 }
 func (w *parrot) LocalAddr() netip.AddrPort        { return w.from }
 func (w *parrot) Close() error                     { return nil }
 

@@ -84,6 +84,7 @@ type noConn struct{ addr netip.AddrPort }
 func (noConn) Recv([]byte) (int, netip.AddrPort, bool) { return 0, netip.AddrPort{}, false }
 func (noConn) Send([]byte, netip.AddrPort) bool        { return true }
 func (noConn) Connect(netip.AddrPort)                  {}
+func (noConn) Arrived() int64                          { return 0 }
 func (c noConn) LocalAddr() netip.AddrPort             { return c.addr }
 func (noConn) Close() error                            { return nil }
 

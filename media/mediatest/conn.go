@@ -23,6 +23,7 @@ type Conn struct {
 	mu     sync.Mutex
 	in     queue
 	out    queue
+	last   int64 // when the datagram came that Recv took last
 	closed bool
 }
 
@@ -33,7 +34,14 @@ func NewConn(local netip.AddrPort) *Conn { return &Conn{local: local} }
 func (c *Conn) Deliver(b []byte, from netip.AddrPort) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in.put(b, from)
+	c.in.put(b, from, 0)
+}
+
+// DeliverAt is Deliver of a datagram that came at that time of the ticks' clock.
+func (c *Conn) DeliverAt(at int64, b []byte, from netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in.put(b, from, at)
 }
 
 // Sent takes the datagrams that the leg has sent since the last call: use is called for each, and must not keep b.
@@ -64,7 +72,15 @@ func (c *Conn) Recv(b []byte) (int, netip.AddrPort, bool) {
 	if d == nil {
 		return 0, netip.AddrPort{}, false
 	}
+	c.last = d.at
 	return copy(b, d.b), d.peer, true
+}
+
+// Arrived implements media.Conn: unknown, but for what DeliverAt delivered.
+func (c *Conn) Arrived() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
 }
 
 // Send implements media.Conn.
@@ -74,7 +90,7 @@ func (c *Conn) Send(b []byte, to netip.AddrPort) bool {
 	if c.closed {
 		return false
 	}
-	c.out.put(b, to)
+	c.out.put(b, to, 0)
 	return true
 }
 
@@ -95,6 +111,7 @@ func (c *Conn) Close() error {
 type datagram struct {
 	b    []byte
 	peer netip.AddrPort
+	at   int64
 }
 
 // queue is a ring of datagrams whose buffers are used again.
@@ -105,7 +122,7 @@ type queue struct {
 
 const queueMax = 4096
 
-func (q *queue) put(b []byte, peer netip.AddrPort) {
+func (q *queue) put(b []byte, peer netip.AddrPort, at int64) {
 	switch {
 	case q.size < len(q.ring):
 	case q.size < queueMax:
@@ -114,7 +131,7 @@ func (q *queue) put(b []byte, peer netip.AddrPort) {
 		q.take() // the oldest is lost
 	}
 	d := &q.ring[(q.first+q.size)%len(q.ring)]
-	d.b, d.peer = append(d.b[:0], b...), peer
+	d.b, d.peer, d.at = append(d.b[:0], b...), peer, at
 	q.size++
 }
 

@@ -31,7 +31,8 @@ type Phone struct {
 	SSRC   uint32
 	Seq    uint16
 	TS     uint32
-	Silent bool // sends nothing at all, as with silence suppression
+	Silent bool  // sends nothing at all, as with silence suppression
+	Now    int64 // when its packets come, by the ticks' clock; 0: the leg does not know
 
 	tone  float64 // Hz; 0: silence
 	phase float64
@@ -160,7 +161,7 @@ func (p *Phone) Packet(typ uint8, ts uint32, marker bool, payload []byte) {
 		panic(err) // a test that asks for the impossible
 	}
 	p.Seq++
-	p.Conn.Deliver(b, p.Addr)
+	p.Conn.DeliverAt(p.Now, b, p.Addr)
 }
 
 // Received takes the packets that the leg has sent since the last call of it or Hears.

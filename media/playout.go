@@ -1,0 +1,81 @@
+package media
+
+// pop plays one frame into dst, which holds Frame samples, and says whether there is anything in it that may be heard.
+func (j *jitter) pop(dst []int16) bool {
+	heard := j.play(dst)
+	j.Clock += int64(j.Frame)
+	return heard
+}
+
+// play is pop, without the passing of time.
+func (j *jitter) play(dst []int16) bool {
+	if !j.Playing {
+		clear(dst)
+		return false
+	}
+	j.regulate()
+	if j.Lost == 0 && j.ring.run(j.Next, j.Frame, true) == j.Frame { // nearly always
+		j.ring.take(dst, j.Next)
+		j.spoken()
+		j.advance(j.Frame)
+		return true
+	}
+	return j.patch(dst)
+}
+
+// advance has played n samples.
+func (j *jitter) advance(n int) {
+	j.Next += int64(n)
+	j.History = min(j.History+int64(n), ringSize/4)
+}
+
+// spoken ends a silence when sound is played that comes after its beginning.
+func (j *jitter) spoken() {
+	if j.Next >= j.QuietAt {
+		j.Quiet = false
+	}
+}
+
+// patch plays a frame of which something is missing.
+func (j *jitter) patch(dst []int16) (heard bool) {
+	for len(dst) > 0 {
+		if n := j.ring.run(j.Next, len(dst), true); n > 0 {
+			j.ring.take(dst[:n], j.Next)
+			if j.Lost > 0 {
+				j.conceal.blend(dst[:n], j.Lost, j.Frame)
+			}
+			j.Lost, heard = 0, true
+			j.spoken()
+			j.advance(n)
+			dst = dst[n:]
+			continue
+		}
+		n := j.ring.run(j.Next, len(dst), false)
+		if j.Quiet && j.Next >= j.QuietAt {
+			clear(dst[:n])
+			j.Lost = 0
+		} else {
+			heard = j.fill(dst[:n]) || heard
+		}
+		j.ring.paste(j.Next, dst[:n])
+		j.advance(n)
+		dst = dst[n:]
+	}
+	if j.starved() && (j.Quiet || j.Lost >= j.samples(fadeEnd)) {
+		j.stop()
+	}
+	return heard
+}
+
+// fill makes up what is missing, and says whether it can be heard.
+func (j *jitter) fill(dst []int16) bool {
+	if j.Lost == 0 {
+		j.conceal.learn(&j.ring, j.Next, j.History, j.Frame)
+	}
+	audible := j.conceal.fill(dst, j.Lost, j.Frame)
+	j.Lost += int64(len(dst))
+	if audible {
+		j.Concealed += int64(len(dst))
+	}
+	return audible
+}
