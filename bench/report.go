@@ -122,7 +122,7 @@ func (r *report) beeps(times *phone.Histogram, missed int) {
 func (r *report) lost() int64 { return int64(r.LostDown) + max(0, r.LostUp) }
 
 // doubtful says that the generator or the machine was too busy for the figures to be the server's.
-func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > 30 }
+func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > 10 }
 
 // judge compares the report with the limits.
 func (r *report) judge(l limits) {
