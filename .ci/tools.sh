@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests use besides Go: a C compiler (for the race detector),
-# SIPp, debootstrap, and with it a real Asterisk 22 in a chroot outside the
+# SIPp, espeak-ng, debootstrap, and with it a real Asterisk 22 in a chroot outside the
 # repository. What cannot be installed here makes tests skip, and they say so;
 # with CI=true they fail instead.
 set -uo pipefail
@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 missing=()
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 command -v sipp >/dev/null || missing+=(sip-tester)
+command -v espeak-ng >/dev/null || missing+=(espeak-ng)
 command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || missing+=(debootstrap)
 if [ ${#missing[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -1,11 +1,15 @@
 package media
 
-// Concealment in the manner of G.711 Appendix I: what is missing is made up from the last pitch period before it, repeated, at full
+import "math"
+
+// Concealment in the manner of G.711 Appendix I: what is missing is made up from the last pitch period before it, repeated, at its
 // level for 10 ms and then fading to silence at 60 ms: longer repetition sounds like a machine.  What comes after is faded in.
+// docs/quality.md says how good it is, and what was tried.
 
 const (
-	fadeStart = 10 // ms of concealment at full level
-	fadeEnd   = 60 // ms after which there is silence
+	unlike    = 192 // of 256: how loud what is made up is at least, however little the pitch periods before it were alike
+	fadeStart = 10  // ms of concealment at full level
+	fadeEnd   = 60  // ms after which there is silence
 	pitchSize = 48000 / 50
 )
 
@@ -18,18 +22,22 @@ func pitchMax(frame int) int { return frame * 3 / 4 }
 type concealer struct {
 	cycle  [pitchSize]int16
 	period int
+	gain   int // of 256: the less alike the periods were, the less of the repetition is right
 }
 
 // learn takes the last pitch period before the position, of which history samples belong together.
 func (c *concealer) learn(r *ring, at, history int64, frame int) {
-	longest, window := pitchMax(frame), frame/2
+	longest, window := pitchMax(frame), frame*2/5
+	c.gain = 256
 	if history < int64(longest+window) { // too little is known to tell a pitch: repeat what there is, as far as it goes
 		c.period = int(min(history, int64(longest)))
 	} else {
 		var past [2 * pitchSize]int16
 		known := past[:longest+window]
 		r.read(known, at-int64(len(known)))
-		c.period, _ = pitch(known, window, pitchMin(frame))
+		var like float64
+		c.period, like = pitch(known, window, pitchMin(frame))
+		c.gain = max(unlike, int(256*math.Sqrt(min(1, like))))
 	}
 	r.read(c.cycle[:c.period], at-int64(c.period))
 	if c.period > 0 {
@@ -63,7 +71,7 @@ func (c *concealer) fill(dst []int16, lost int64, frame int) bool {
 	}
 	phase := at % c.period
 	for i := range dst {
-		sample := int(c.cycle[phase])
+		sample := int(c.cycle[phase]) * c.gain / 256
 		if at >= end {
 			sample = 0
 		} else if at > full {
