@@ -23,6 +23,7 @@ type control struct {
 
 	mu      sync.Mutex // guards all below; held for a few system calls, never by the tick
 	conn    Conn       // nil: a leg without RTCP
+	mux     *muxed     // in the place of conn; nil: not agreed
 	closed  bool
 	agreed  Session
 	from    netip.AddrPort // where the peer's RTCP came from
@@ -51,11 +52,26 @@ func newControl(ssrc uint32) control {
 	return control{ssrc: ssrc, cname: hex.EncodeToString(name[:])} // RFC 7022 section 4.2: 96 random bits for each call
 }
 
-// negotiated is told of each Update; from any goroutine.
-func (c *control) negotiated(s Session) {
+// negotiated is told of each Update, and says what carries RTCP over the RTP socket at local, if it shall; from any goroutine.
+func (c *control) negotiated(s Session, local netip.AddrPort) *muxed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.agreed, c.from = s, netip.AddrPort{}
+	switch {
+	case !s.Mux || c.conn == nil:
+		c.mux = nil
+	case c.mux == nil:
+		c.mux = &muxed{local: local}
+	}
+	return c.mux
+}
+
+// wire is what RTCP goes over.
+func (c *control) wire() Conn {
+	if c.mux != nil {
+		return c.mux
+	}
+	return c.conn
 }
 
 // found is told by the tick where the peer is.  It allocates, once in a negotiation.
@@ -70,12 +86,12 @@ func (c *control) serve(l *Leg, now int64) {
 	}
 	var b [maxDatagram]byte
 	for range 16 { // a flood waits, and is dropped by the kernel
-		n, from, ok := c.conn.Recv(b[:])
+		n, from, ok := c.wire().Recv(b[:])
 		if !ok {
 			break
 		}
 		if c.known(from) {
-			c.receive(l, b[:n], from, now)
+			c.receive(b[:n], from, c.arrival(now))
 		}
 	}
 	switch {
@@ -87,6 +103,14 @@ func (c *control) serve(l *Leg, now int64) {
 	}
 }
 
+// arrival is when the last datagram came: the reporter reads up to a second later, and that must not count as time on the way.
+func (c *control) arrival(now int64) int64 {
+	if at := c.wire().Arrived(); at != 0 {
+		return min(at, now)
+	}
+	return now
+}
+
 // known says whether a datagram comes from the host of the peer: its port is not known behind NAT.
 func (c *control) known(from netip.AddrPort) bool {
 	source := c.source.Load()
@@ -95,20 +119,21 @@ func (c *control) known(from netip.AddrPort) bool {
 }
 
 // receive reads a compound packet.  BYE is not obeyed: SIP ends calls, and Asterisk says BYE when it changes its SSRC.
-func (c *control) receive(l *Leg, b []byte, from netip.AddrPort, now int64) {
+func (c *control) receive(b []byte, from netip.AddrPort, at int64) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil || len(packets) == 0 {
 		return
 	}
 	c.from = from
-	c.heardAt.Store(now)
+	c.heardAt.Store(at)
+	wall := time.Now().Add(time.Duration(at - monotonic()))
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:
-			c.heard = heardReport{p.SSRC, uint32(p.NTPTime >> 16), now}
-			c.review(p.Reports, time.Now())
+			c.heard = heardReport{p.SSRC, uint32(p.NTPTime >> 16), at}
+			c.review(p.Reports, wall)
 		case *rtcp.ReceiverReport:
-			c.review(p.Reports, time.Now())
+			c.review(p.Reports, wall)
 		}
 	}
 }
@@ -146,7 +171,7 @@ func (c *control) send(l *Leg, now int64, more ...rtcp.Packet) {
 	}
 	packets = append(packets, rtcp.NewCNAMESourceDescription(c.ssrc, c.cname))
 	b, err := rtcp.Marshal(append(packets, more...))
-	if err == nil && c.conn.Send(b, to) {
+	if err == nil && c.wire().Send(b, to) {
 		c.started = true
 	}
 }
@@ -181,6 +206,10 @@ func (c *control) destination() netip.AddrPort {
 	}
 	source := c.source.Load()
 	switch {
+	case c.mux != nil && source != nil:
+		return *source
+	case c.mux != nil:
+		return rtp
 	case c.from.IsValid():
 		return c.from
 	case source != nil && source.Addr() != rtp.Addr() && source.Port() < 65535: // behind NAT SDP's address is of no use
@@ -202,6 +231,9 @@ func (c *control) close(l *Leg) {
 	}
 	if c.started || l.shown().stats.PacketsOut > 0 {
 		c.send(l, monotonic(), &rtcp.Goodbye{Sources: []uint32{c.ssrc}})
+	}
+	if c.mux != nil {
+		c.mux.flush(l.conn) // which no tick uses any more
 	}
 	c.closed = true
 	c.conn.Close()

@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -319,7 +320,18 @@ func TestLateLoopCatchesUp(t *testing.T) {
 	}
 }
 
+// The reports of a leg, on their own port and on that of RTP: a sender report, the sign of life in what the peer sends, the round trip
+// though we read reports once a second, BYE.
 func TestE2EReportsByRTCP(t *testing.T) {
+	for _, mux := range []bool{false, true} {
+		t.Run(fmt.Sprintf("mux %v", mux), func(t *testing.T) {
+			t.Parallel()
+			reports(t, mux)
+		})
+	}
+}
+
+func reports(t *testing.T, mux bool) {
 	if testing.Short() {
 		t.Skip("takes some seconds: the first report comes within 4 s")
 	}
@@ -334,28 +346,43 @@ func TestE2EReportsByRTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := peer.LocalAddr().(*net.UDPAddr).AddrPort()
-	leg.Update(media.Session{Remote: netip.AddrPortFrom(loopback, 9), RemoteRTCP: at, Codec: codec.PCMA, PayloadType: 8})
+	own := netip.AddrPortFrom(loopback, leg.LocalAddr().Port()+1)
+	session := media.Session{Remote: netip.AddrPortFrom(loopback, 9), RemoteRTCP: at, Codec: codec.PCMA, PayloadType: 8}
+	if mux {
+		own, session.Remote, session.Mux = leg.LocalAddr(), at, true
+	}
+	leg.Update(session)
 	loop, bus := e.Loop(), &busFunc{func(now int64) { leg.Push(now, leg.Pull(now)) }}
 	run(t, loop, func() { loop.Attach(leg); loop.Add(bus) })
 	opened := leg.LastHeard()
-	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, NTPTime: 0x1234567890}, rtcp.NewCNAMESourceDescription(7, "peer")})
-	own := netip.AddrPortFrom(loopback, leg.LocalAddr().Port()+1)
 	var b [2048]byte
-	read := func() []rtcp.Packet {
+	read := func() []rtcp.Packet { // the next report, between whatever sound
 		t.Helper()
-		peer.SetReadDeadline(time.Now().Add(15 * time.Second))
-		n, err := peer.Read(b[:])
-		if err != nil {
-			t.Fatal(err)
+		for peer.SetReadDeadline(time.Now().Add(15 * time.Second)); ; {
+			n, from, err := peer.ReadFromUDPAddrPort(b[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b[1] < 192 {
+				continue
+			}
+			packets, err := rtcp.Unmarshal(b[:n])
+			if err != nil || from != own {
+				t.Fatalf("from %v, want %v: %v", from, own, err)
+			}
+			return packets
 		}
-		packets, err := rtcp.Unmarshal(b[:n])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return packets
 	}
-	peer.WriteToUDPAddrPort(report, own)
+	says := func(packets ...rtcp.Packet) {
+		report, err := rtcp.Marshal(append(packets, rtcp.NewCNAMESourceDescription(7, "peer")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer.WriteToUDPAddrPort(report, own)
+	}
+	says(&rtcp.SenderReport{SSRC: 7, NTPTime: 0x1234567890})
 	packets := read()
+	came := time.Now()
 	sr, ok := packets[0].(*rtcp.SenderReport)
 	if !ok || sr.PacketCount == 0 || sr.OctetCount != 160*sr.PacketCount {
 		t.Errorf("first report %v", packets)
@@ -366,10 +393,31 @@ func TestE2EReportsByRTCP(t *testing.T) {
 	if !leg.LastHeard().After(opened) {
 		t.Error("RTCP of the peer is not taken for a sign of life")
 	}
+	time.Sleep(100 * time.Millisecond)
+	held := time.Since(came) // is no part of the round trip, nor is the second until we look at his report
+	says(&rtcp.ReceiverReport{SSRC: 7, Reports: []rtcp.ReceptionReport{{SSRC: sr.SSRC, LastSenderReport: uint32(sr.NTPTime >> 16),
+		Delay: uint32(held << 16 / time.Second), TotalLost: 3}}})
+	trip := time.Duration(0)
+	for deadline := time.Now().Add(10 * time.Second); trip == 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		run(t, loop, func() {
+			if s := leg.Stats(); s.PeerLost == 3 {
+				trip = s.RoundTrip
+			}
+		})
+	}
+	if trip == 0 || trip > 300*time.Millisecond {
+		t.Errorf("the round trip over loopback is %v", trip)
+	}
 	run(t, loop, func() { loop.Remove(bus) })
 	leg.Close()
 	packets = read()
-	if bye, ok := packets[len(packets)-1].(*rtcp.Goodbye); !ok || bye.Sources[0] != sr.SSRC {
-		t.Errorf("last report %v, want a BYE", packets)
+	for { // reports that were on their way
+		if _, ok := packets[len(packets)-1].(*rtcp.Goodbye); ok {
+			break
+		}
+		packets = read()
+	}
+	if bye := packets[len(packets)-1].(*rtcp.Goodbye); bye.Sources[0] != sr.SSRC {
+		t.Errorf("last report %v, want our BYE", packets)
 	}
 }

@@ -38,7 +38,8 @@ type Leg struct {
 
 	// The owner's.
 	state  LegState
-	tied   bool // the socket is connected to the source
+	mux    *muxed // RTCP over the RTP socket; nil: it has its own
+	tied   bool   // the socket is connected to the source
 	codec  *codec.Codec
 	jitter jitter
 	frame  []int16 // the frame of this tick
@@ -80,8 +81,7 @@ func (l *Leg) Update(s Session) {
 		panic("media: a session without a codec")
 	}
 	s.Remote, s.RemoteRTCP, s.Signalling = unmapped(s.Remote), unmapped(s.RemoteRTCP), s.Signalling.Unmap().WithZone("")
-	l.control.negotiated(s)
-	l.give(&order{session: &s})
+	l.give(&order{session: &s, mux: l.control.negotiated(s, l.conn.LocalAddr())})
 }
 
 // Press reports a key that came by SIP INFO.  It appears among the Digits of the next Pull, unless it is the echo of one that came by

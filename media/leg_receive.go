@@ -29,6 +29,9 @@ func (l *Leg) Pull(now int64) []int16 {
 		return l.frame
 	}
 	l.drain(now)
+	if l.mux != nil {
+		l.mux.flush(l.conn)
+	}
 	if l.state.Presses.expire(now) {
 		l.unmute()
 	}
@@ -91,6 +94,10 @@ func (l *Leg) drain(now int64) {
 
 // receive sorts one datagram.  Whatever is wrong with it is counted under a name, and has touched nothing.
 func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
+	if l.mux != nil && isReport(b) {
+		l.mux.came(b, from, l.arrival(now))
+		return
+	}
 	var p packet
 	terms := &l.state.Agreed
 	if !p.parse(b) {

@@ -3,6 +3,7 @@ package media
 // order is something that another goroutine wants of a leg.  Orders are queued without a lock, because the tick takes them.
 type order struct {
 	session *Session // a negotiation
+	mux     *muxed   // of the negotiation; nil: RTCP has its own port
 	digit   byte     // or a key
 	earlier *order
 }
@@ -28,6 +29,7 @@ func (l *Leg) takeOrders(now int64) {
 	}
 	for o := first; o != nil; o = o.earlier {
 		if o.session != nil {
+			l.mux = o.mux
 			l.negotiated(*o.session)
 		} else {
 			l.report(o.digit, true, now)

@@ -39,6 +39,7 @@ func (r *reporter) run(e *Engine) {
 		case <-r.stop:
 			return
 		case <-second.C:
+			readWall() // no loop may be ticking
 			for _, leg := range e.all() {
 				leg.control.serve(leg, monotonic())
 			}

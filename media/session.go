@@ -12,6 +12,7 @@ import (
 type Session struct {
 	Remote      netip.AddrPort // where RTP goes by SDP; invalid, unspecified (0.0.0.0) or port 0: nothing can be sent
 	RemoteRTCP  netip.AddrPort // where RTCP goes; invalid: the port above Remote
+	Mux         bool           // RTCP uses the ports of RTP (RFC 5761)
 	Signalling  netip.Addr     // where the call's SIP comes from, as a phone behind NAT sends from there; invalid: unknown (Latch)
 	Codec       *codec.Codec   // the one voice codec of the call, both ways
 	PayloadType uint8          // of Codec, by the offerer's numbering

@@ -25,6 +25,7 @@ type LegState struct {
 type Agreed struct {
 	Remote      netip.AddrPort
 	RemoteRTCP  netip.AddrPort
+	Mux         bool
 	Signalling  netip.Addr
 	Codec       string // "": nothing agreed yet
 	PayloadType uint8
@@ -36,7 +37,7 @@ type Agreed struct {
 }
 
 func agreed(s Session) Agreed {
-	return Agreed{s.Remote, s.RemoteRTCP, s.Signalling, s.Codec.Name, s.PayloadType, s.EventType, s.EventRate, s.Ptime, s.Held, s.Listens}
+	return Agreed{s.Remote, s.RemoteRTCP, s.Mux, s.Signalling, s.Codec.Name, s.PayloadType, s.EventType, s.EventRate, s.Ptime, s.Held, s.Listens}
 }
 
 // Sender is the stream that we send: one SSRC for as long as the leg lives, whatever is negotiated in between.

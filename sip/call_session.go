@@ -191,7 +191,7 @@ func (c *Call) agree(a sdp.Agreed) {
 	c.Agreed = a
 	signalling, _ := netip.ParseAddrPort(c.Dialog.Source)
 	c.leg.Load().Update(media.Session{
-		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Signalling: signalling.Addr().Unmap(),
+		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Mux: a.Mux, Signalling: signalling.Addr().Unmap(),
 		Codec: a.Codec, PayloadType: a.PayloadType,
 		EventType: a.EventType, EventRate: a.EventRate,
 		Ptime: a.Ptime, Held: a.Held, Listens: a.Listens,

@@ -17,12 +17,13 @@ func Accept(offer, answer *Description) (Agreed, error) {
 	if slot < 0 {
 		return Agreed{}, &Refusal{codeMedia, "Media type not available: no audio stream was offered"}
 	}
-	ours, theirs := &offer.Media[slot], &answer.Media[slot]
+	ours, theirs := &offer.Media[slot], answer.Media[slot]
 	if !theirs.isAudio() {
 		return Agreed{}, &Refusal{codeMedia, "Media type not available: the answer has no audio where the offer has"}
 	}
 	addr, _ := ours.Connection.IP()
-	agreed, refusal := agree(theirs, Local{Addr: addr, Codecs: ours.codecs(), Ptime: ours.Ptime})
+	theirs.Mux = theirs.Mux && ours.Mux // RFC 5761 section 5.1.1: only an offer may bring it up
+	agreed, refusal := agree(&theirs, Local{Addr: addr, Codecs: ours.codecs(), Ptime: ours.Ptime})
 	if refusal != nil {
 		return Agreed{}, refusal
 	}

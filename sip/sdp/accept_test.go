@@ -111,3 +111,24 @@ func TestBothSidesAgree(t *testing.T) {
 		}
 	})
 }
+
+// TestMuxIsOfferedAgain: an offer of ours brings rtcp-mux up only when it is agreed already, and an answer may not bring it up at all
+// (RFC 5761 section 5.1.1).
+func TestMuxIsOfferedAgain(t *testing.T) {
+	line := reply("m=audio 5004 RTP/AVP 8", "a=rtcp-mux")
+	first := Offer(us, SendRecv)
+	if agreed, err := Accept(first, mustParse(t, line)); err != nil || agreed.Mux || first.Media[0].Mux {
+		t.Errorf("we offered it: %v, it came of the answer: %v (%v)", first.Media[0].Mux, agreed.Mux, err)
+	}
+	answer, _, err := Answer(mustParse(t, line), us)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := Reoffer(answer, us, SendRecv)
+	if agreed, err := Accept(again, mustParse(t, line)); err != nil || !agreed.Mux {
+		t.Errorf("agreed before, offered again: %v, agreed again: %v (%v)", again.Media[0].Mux, agreed.Mux, err)
+	}
+	if agreed, err := Accept(again, mustParse(t, reply("m=audio 5004 RTP/AVP 8"))); err != nil || agreed.Mux {
+		t.Errorf("the peer wants it no more, and we still do it (%v)", err)
+	}
+}

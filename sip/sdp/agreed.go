@@ -15,6 +15,8 @@ type Agreed struct {
 	Remote netip.AddrPort
 	// RemoteRTCP is where RTCP goes. Invalid: nowhere.
 	RemoteRTCP netip.AddrPort
+	// Mux: RTCP uses the ports of RTP, both ways (RFC 5761).
+	Mux bool
 
 	Codec       *codec.Codec
 	PayloadType uint8 // of Codec, as the peer numbers it
@@ -57,6 +59,9 @@ func agree(m *Media, local Local) (Agreed, *Refusal) {
 	agreed := Agreed{Remote: netip.AddrPortFrom(ip, m.Port), Codec: c, Ptime: packetTime(m, local.Ptime)}
 	agreed.PayloadType, _ = voice.payloadType()
 	agreed.RemoteRTCP = remoteRTCP(m, agreed.Remote)
+	if m.muxable() {
+		agreed.mux()
+	}
 	if event := m.event(c.ClockRate); event != nil {
 		agreed.EventType, _ = event.payloadType()
 		agreed.EventRate = c.ClockRate
@@ -116,6 +121,23 @@ func remoteRTCP(m *Media, rtp netip.AddrPort) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(ip, port)
+}
+
+// mux puts RTCP on the ports of RTP. On hold by c=0.0.0.0 there is nowhere to send it, as before.
+func (a *Agreed) mux() {
+	a.Mux = true
+	if !a.Remote.Addr().IsUnspecified() {
+		a.RemoteRTCP = a.Remote
+	}
+}
+
+// muxable reports whether m's owner can take RTCP on the port of RTP, and whether the two can be told apart there: RFC 5761
+// section 4 keeps the payload numbers 64 to 95 free for that.
+func (m *Media) muxable() bool {
+	return m.Mux && !slices.ContainsFunc(m.Formats, func(f Format) bool {
+		number, ok := f.payloadType()
+		return ok && number >= 64 && number <= 95
+	})
 }
 
 // direction is the direction that m's owner means. A connection address of 0.0.0.0 is the hold of RFC 2543: he

@@ -84,6 +84,7 @@ func (l Local) answeredAudio(offered *Media, agreed Agreed) Media {
 		Kind: offered.Kind, Port: l.Port, Proto: offered.Proto, Formats: formats,
 		// Our real address and port, on hold too: only so can the peer's packets be seen and the call come back.
 		Connection: addressOf(l.Addr), Direction: agreed.Direction,
+		Mux: agreed.Mux,
 		// What we send is what we wish to receive: some gateways insist that both ways are alike.
 		Ptime: agreed.Ptime,
 	}

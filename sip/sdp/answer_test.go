@@ -163,12 +163,23 @@ func TestRemoteRTCP(t *testing.T) {
 		{"5004", "a=rtcp:6001 IN IP4 224.2.17.12", "10.0.0.9:6001"},
 		{"5004", "a=rtcp:6001 IN IP4 255.255.255.255", "10.0.0.9:6001"},
 		{"5004", "a=rtcp:6001 IN IP4 phone.example.com", "10.0.0.9:6001"},
+		{"5004", "a=rtcp-mux", "10.0.0.9:5004"},
+		{"5004", "a=rtcp:5004\r\na=rtcp-mux", "10.0.0.9:5004"},
+		{"65535", "a=rtcp-mux", "10.0.0.9:65535"},
+		// RFC 5761 section 4: payload type 72 with the marker could not be told from a sender report.
+		{"5004", "a=rtcp-mux\r\na=rtpmap:72 SPEEX/8000", "10.0.0.9:5005"},
 	}
 	for _, test := range tests {
 		text := strings.Replace(call("IN IP4 10.0.0.9", test.attribute), "5004", test.port, 1)
-		_, agreed, err := Answer(mustParse(t, text), us)
+		if strings.Contains(text, "rtpmap:72") {
+			text = strings.Replace(text, "RTP/AVP 0", "RTP/AVP 0 72", 1)
+		}
+		answer, agreed, err := Answer(mustParse(t, text), us)
 		if err != nil {
 			t.Fatalf("%q: %v", test.attribute, err)
+		}
+		if said := strings.Contains(string(answer.Bytes()), "a=rtcp-mux\r\n"); said != agreed.Mux {
+			t.Errorf("%q: we say rtcp-mux: %v, and do it: %v", test.attribute, said, agreed.Mux)
 		}
 		if got := agreed.RemoteRTCP.String(); got != test.want {
 			t.Errorf("port %s, %q: got %s, want %s", test.port, test.attribute, got, test.want)

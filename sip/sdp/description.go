@@ -48,6 +48,7 @@ type Media struct {
 	Connection Address // its own c=, else the session's
 	Direction  Direction
 	RTCP       RTCP          // a=rtcp (RFC 3605); zero: none, which means the next port
+	Mux        bool          // a=rtcp-mux (RFC 5761): RTCP may come to the port of RTP
 	Ptime      time.Duration // whole milliseconds; 0: not stated
 	MaxPtime   time.Duration // whole milliseconds; 0: not stated
 }

@@ -50,6 +50,9 @@ func (m *Media) write(b *bytes.Buffer, session Address) {
 		fmt.Fprintf(b, "a=maxptime:%d\r\n", m.MaxPtime.Milliseconds())
 	}
 	m.RTCP.write(b)
+	if m.Mux {
+		fmt.Fprintf(b, "a=rtcp-mux\r\n")
+	}
 	if m.Port != 0 || m.Direction != SendRecv {
 		fmt.Fprintf(b, "a=%s\r\n", m.Direction)
 	}

@@ -83,6 +83,7 @@ func (l Local) offeredAudio(former *Media, dir Direction) Media {
 	return Media{
 		Kind: "audio", Port: l.Port, Proto: former.Proto, Formats: l.offeredFormats(former),
 		Connection: addressOf(l.Addr), Direction: dir, Ptime: packetTime(&Media{}, l.Ptime),
+		Mux: former.Mux && former.Port != 0, // RFC 5761 section 5.1.1: what was agreed is offered again, and else nothing new
 	}
 }
 

@@ -184,6 +184,8 @@ func (p *parser) attribute(attribute string) {
 		p.media.fmtp(value)
 	case "rtcp":
 		p.media.rtcp(value)
+	case "rtcp-mux":
+		p.media.Mux = true
 	case "ptime":
 		p.media.Ptime = parseMilliseconds(value)
 	case "maxptime":
