@@ -41,12 +41,13 @@ func (l *Leg) Pull(now int64) []int16 {
 		clear(l.frame)
 		l.heard = false
 	}
+	l.watchMusic()
 	l.showNowAndThen()
 	return l.frame
 }
 
 // Heard says whether the frame holds something of the peer that may be mixed: not when he is on hold, only listens, sends nothing or comfort
-// noise, or presses a key.  Owner only, after Pull.
+// noise, presses a key, or plays music that is kept out.  Owner only, after Pull.
 func (l *Leg) Heard() bool { return l.heard }
 
 // Digits are the keys pressed since the last Pull, as "0" to "9", "*", "#", "A" to "D".  A key is reported when it goes down

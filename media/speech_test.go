@@ -33,7 +33,7 @@ func speech(t *testing.T, voice, text string) []int16 {
 		t.Fatal(err)
 	}
 	const header = 44 // of a canonical WAV file, as espeak-ng writes it
-	rate := float64(binary.LittleEndian.Uint32(wav[24:]))
+	rate := int(binary.LittleEndian.Uint32(wav[24:]))
 	raw := make([]float64, (len(wav)-header)/2)
 	for i := range raw {
 		raw[i] = float64(int16(binary.LittleEndian.Uint16(wav[header+2*i:])))
@@ -46,18 +46,23 @@ func speech(t *testing.T, voice, text string) []int16 {
 }
 
 // narrowband brings sound to 8 kHz, by a windowed sinc of 3.6 kHz, and to its level.
-func narrowband(raw []float64, rate float64) []int16 {
+func narrowband(raw []float64, rate int) []int16 {
 	const half = 40
-	out := make([]float64, int(float64(len(raw))*8000/rate))
+	taps := make([][]float64, 8000/int(divisor(8000, int64(rate)))) // of each place between two samples that occurs
+	for p := range taps {
+		from := float64(p*rate%8000) / 8000
+		for k := -half; k <= half; k++ {
+			x := from - float64(k)
+			taps[p] = append(taps[p], sinc(x/float64(rate)*2*3600)*(0.5+0.5*math.Cos(math.Pi*x/(half+1))))
+		}
+	}
+	padded := append(append(make([]float64, half), raw...), make([]float64, half+1)...)
+	out := make([]float64, len(raw)*8000/rate)
 	var energy float64
 	for i := range out {
-		at := float64(i) * rate / 8000
-		for k := int(at) - half; k <= int(at)+half; k++ {
-			if k >= 0 && k < len(raw) {
-				x := (at - float64(k)) / rate * 2 * 3600
-				w := 0.5 + 0.5*math.Cos(math.Pi*(at-float64(k))/(half+1))
-				out[i] += raw[k] * sinc(x) * w
-			}
+		near := padded[i*rate/8000:]
+		for k, tap := range taps[i%len(taps)] {
+			out[i] += near[k] * tap
 		}
 		energy += out[i] * out[i]
 	}

@@ -17,6 +17,7 @@ type LegState struct {
 	Presses Presses
 	Echoes  Echoes
 	Muting  Muting // where the sound of presses lies
+	Music   Music
 	Playout JitterState
 	Figures Figures
 }

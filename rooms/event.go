@@ -20,12 +20,15 @@ const (
 	Talking                     // he has begun to talk
 	Quiet                       // he has stopped, was muted, held, or has left
 	Renamed                     // somebody else is on the call now; Name and Number are his
+	MusicBegan                  // he plays music, as a PBX does that has put the room on hold, and is not heard until it is over
+	MusicEnded                  // it is
 	Unheard                     // not one packet of his has come, although it could have; Remote, Duration and Stats are set
 )
 
 var kindNames = [...]string{
 	RoomCreated: "room created", RoomGone: "room gone", Joined: "joined", Left: "left",
 	Pressed: "digit pressed", Talking: "talking", Quiet: "quiet",
+	MusicBegan: "music: not heard until it is over", MusicEnded: "music is over: heard again",
 	Renamed: "renamed", Unheard: "no sound comes from the caller",
 }
 
@@ -69,7 +72,7 @@ func (e Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("call", e.Call))
 	}
 	switch e.Kind {
-	case Joined, Renamed:
+	case Joined, Renamed, MusicBegan, MusicEnded:
 		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number))
 	case Left:
 		attrs = append(attrs, slog.String("reason", e.Reason), slog.Duration("duration", e.Duration),

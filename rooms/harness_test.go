@@ -18,6 +18,7 @@ type scene struct {
 	room   *Room
 	events *queue
 	phones []*phone
+	legs   media.LegConfig // of those who join
 	now    int64
 }
 
@@ -91,7 +92,7 @@ func (s *scene) joins(name string, c *codec.Codec) *phone {
 		local: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port),
 		from:  netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), port),
 	}
-	ph := &phone{scene: s, name: name, codec: c, wire: w, leg: media.NewLeg(media.LegConfig{}, w)}
+	ph := &phone{scene: s, name: name, codec: c, wire: w, leg: media.NewLeg(s.legs, w)}
 	ph.agreed = media.Session{
 		Remote: w.from, Codec: c, PayloadType: c.PayloadType,
 		EventType: 101, EventRate: 8000, Ptime: 20 * time.Millisecond,

@@ -20,7 +20,8 @@ type Participant struct {
 	phase  phase
 	flags  flags
 	voice  voice
-	awaits int // ticks in which his first packet could have come, up to patience
+	music  bool // he plays some and is kept out for it
+	awaits int  // ticks in which his first packet could have come, up to patience
 	keys   keys
 	own    playing // a tone for him alone; while it plays he hears no other
 	round  int     // the chime's round that announces him, which he need not hear

@@ -30,6 +30,9 @@ func (r *Room) pull(p *Participant, now int64) {
 	p.rights = derive(p.phase, p.flags, p.leg.Held())
 	p.heard = p.rights.heard && p.leg.Heard()
 	r.meter(p)
+	if p.leg.PlaysMusic() != p.music {
+		r.turnMusic(p)
+	}
 	if p.awaits < patience {
 		r.await(p)
 	}
@@ -58,6 +61,15 @@ func (r *Room) await(p *Participant) {
 	e.Duration, e.Remote, e.Stats = patience*20*time.Millisecond, p.leg.State().Agreed.Remote, p.leg.Stats()
 	if e.Stats.PacketsIn == 0 {
 		r.events.put(e)
+	}
+}
+
+// turnMusic tells that somebody's music has begun or is over.
+func (r *Room) turnMusic(p *Participant) {
+	if p.music = !p.music; p.music {
+		r.events.put(p.event(MusicBegan))
+	} else {
+		r.events.put(p.event(MusicEnded))
 	}
 }
 

@@ -79,6 +79,9 @@ var keys = []key{
 	{"media.jitter_max", []string{"120ms"},
 		"The most that the jitter buffer of a call may hold, and so the most that it may delay it.",
 		one(durationForm(40*time.Millisecond, media.MostJitter, false), func(c *Config) *time.Duration { return &c.Media.JitterMax })},
+	{"media.mute_music", []string{"false"},
+		"Whether a caller is kept out of the mix while music comes from him: a PBX plays it when he has put the conference on hold. docs/quality.md says how sure it is.",
+		one(switchForm, func(c *Config) *bool { return &c.Media.MuteMusic })},
 
 	{"rooms.max_participants", []string{"100"},
 		"The most participants in one room. The next caller gets 486.",
