@@ -33,6 +33,7 @@ type JitterState struct {
 	Longest int64 // the longest packet of late
 
 	Clock    int64 // time, in samples: at the next pop
+	Passed   int64 // the same, in nanoseconds, as of the last pop
 	Arrivals Arrivals
 	Guard    int64 // how much sooner than it is needed the slowest packet is wanted
 	Calm     int   // ticks since a packet came too late
@@ -139,7 +140,6 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	if !asked {
 		before = 0 // just now, for all that is known
 	}
-	before = max(-3*int64(j.Frame), min(before, int64(j.Frame))) // what waited longer could not be had sooner
 	transit := j.Clock - before - at
 	if !j.Playing {
 		if behind := j.End - at; behind > 0 && behind < j.samples(1000) && j.History > 0 {
@@ -181,8 +181,12 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	return stored
 }
 
-// came learns from the arrival of a packet.
+// came learns from the arrival of a packet.  One that is out of all measure comes by another clock: the sender has set his, as after a
+// pause or at music on hold, and what was learnt by the old one is void.
 func (j *jitter) came(at, n, transit int64) {
+	if a := &j.Arrivals; a.Count > 0 && (transit < a.fastest()-j.Limit || transit > a.slowest()+j.Limit) {
+		*a = Arrivals{}
+	}
 	j.Arrivals.add(transit)
 	j.Origin = at
 	if n != j.Size {

@@ -31,7 +31,8 @@ func (l *Leg) receiveKey(p *packet, now int64) {
 }
 
 // mute silences the leg from the beginning of the press on, until unmute.  The press's timestamp says where in the sound it
-// begins, which has not been played yet, thanks to the jitter buffer.
+// begins.  What of that has been played already cannot be taken back: where nothing is held back, as on a LAN, that is what a phone that
+// sends the tone as sound too has sent before its first event packet, 20 to 60 ms.
 func (l *Leg) mute(ts, ssrc uint32) {
 	from, j, near := l.jitter.Next, &l.jitter, int64(l.codec.Rate) // a second
 	if s := &l.state.Source; l.shareClock() && s.Known && s.SSRC == ssrc {

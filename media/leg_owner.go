@@ -40,9 +40,6 @@ func (l *Leg) Close() {
 	default:
 		l.leave(loop)
 	}
-	if loop != nil {
-		l.detach(loop)
-	}
 	l.control.close(l)
 	l.conn.Close()
 	if l.release != nil {
@@ -54,10 +51,11 @@ func (l *Leg) Close() {
 // leave waits until the loop has come to know that the leg is shut: from then on it does not touch the socket.
 func (l *Leg) leave(loop *Loop) {
 	left := make(chan struct{})
-	if loop.Do(func() { l.shut.Store(true); close(left) }) {
+	if loop.Do(func() { l.shut.Store(true); l.detach(loop); close(left) }) {
 		<-left
 		return
 	}
 	<-loop.ended
 	l.shut.Store(true)
+	l.detach(loop)
 }

@@ -14,20 +14,23 @@ const levelUnknown = math.MinInt
 // comfortNoise is the static payload type of RFC 3389.  Asterisk's rtp_keepalive sends it without having negotiated it.
 const comfortNoise = 13
 
+// nothing is the frame of a leg that is closed.  Nobody writes to it.
+var nothing [pitchSize]int16
+
 // Pull takes in what has come and returns the frame of this tick: FrameSize samples, real, made up, or silence.  The frame is
 // good until the bus's tick ends; that of a leg without a loop, until the next Pull.  now is the tick's time in nanoseconds and never goes back.  Owner only.
 func (l *Leg) Pull(now int64) []int16 {
 	l.digits, l.heard, l.level = l.digits[:0], false, levelUnknown
+	if l.shut.Load() {
+		return nothing[:l.codec.FrameSize()]
+	}
 	l.takeOrders(now)
 	work := l.desk()
 	if work.private {
 		work.used = 0
 	}
 	l.frame = work.frame(l.codec.FrameSize())
-	if l.shut.Load() {
-		clear(l.frame)
-		return l.frame
-	}
+	l.jitter.passed(now)
 	l.drain(now)
 	if l.mux != nil {
 		l.mux.flush(l.conn)
@@ -171,11 +174,13 @@ func (l *Leg) turnTo(p *packet) {
 	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
 }
 
-// When a packet came is asked of the kernel for the first ones of a source, for those that the last tick had waited for in vain, and else now
-// and then: it is a system call.
+// When a packet came is asked of the kernel for the first ones of a source, for those that are late or that the last tick had waited for in
+// vain, and else now and then: it is a system call.
 const (
 	askAtFirst = 32
 	askEvery   = 8
+	longWait   = 5 * time.Second        // no packet waits longer in a socket that is read
+	lateTick   = 200 * time.Millisecond // nor does one come longer after the deadline of the tick that reads it
 )
 
 // receiveSound puts audio into the jitter buffer; comfort noise tells it that nothing is to be expected.
@@ -192,7 +197,7 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 		return
 	}
 	before := int64(whenever)
-	if s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0 || s.Waited || !l.jitter.Playing {
+	if s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0 || s.Waited || at < l.jitter.Next || !l.jitter.Playing {
 		arrival := l.arrival(now)
 		s.arrived(arrival, p.ts, l.codec.ClockRate)
 		before = (now - arrival) * int64(l.jitter.Frame) / int64(frameTime)
@@ -213,10 +218,10 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 
 // arrival is when the last datagram came, as far as the socket knows; else the tick's time.
 func (l *Leg) arrival(now int64) int64 {
-	if at := l.conn.Arrived(); at != 0 {
+	if at := l.conn.Arrived(); at != 0 && at > now-int64(longWait) && at < now+int64(lateTick) {
 		return at
 	}
-	return now
+	return now // unknown, or the wall clock was set between the arrival and this tick
 }
 
 // position turns an unwrapped timestamp into samples.

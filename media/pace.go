@@ -4,6 +4,7 @@ package media
 const (
 	paceSlop   = 1   // ms by which a packet has to be more punctual than wanted before less is held back
 	paceRest   = 4   // ticks from one look at the pace, or correction, to the next
+	paceSure   = 60  // ms that are too much however little is known, as when packets have waited for the call to be answered
 	paceRetry  = 25  // ticks after which it is tried again when nothing could be cut out: to search for it costs
 	paceJoint  = 5   // ms of a cross-fade
 	alike      = 0.9 // sounds that may be taken for each other, where 1 is the same
@@ -31,7 +32,7 @@ func (j *jitter) regulate() {
 		return
 	}
 	j.Rest = paceRest
-	if behind := j.latest(j.Origin, j.Guard+j.samples(paceSlop)) - j.Next; behind > 0 && j.Arrivals.known() {
+	if behind := j.latest(j.Origin, j.Guard+j.samples(paceSlop)) - j.Next; behind > 0 && (j.Arrivals.known() || behind > j.samples(paceSure)) {
 		if !j.cut(behind) {
 			j.Rest = paceRetry
 		}

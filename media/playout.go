@@ -7,6 +7,14 @@ func (j *jitter) pop(dst []int16) bool {
 	return heard
 }
 
+// passed has the time go on over ticks that were left out, so that what waited for them is not taken for slow.
+func (j *jitter) passed(now int64) {
+	if missed := (now - j.Passed) - int64(frameTime); j.Passed != 0 && missed > 0 {
+		j.Clock += missed * int64(j.Frame) / int64(frameTime)
+	}
+	j.Passed = now
+}
+
 // play is pop, without the passing of time.
 func (j *jitter) play(dst []int16) bool {
 	if !j.Playing {

@@ -98,8 +98,8 @@ func zoneID(zone string) uint32 {
 // EAGAIN when no datagram waits; a longer datagram is cut to len; addrlen goes in as the room and comes out as the size.
 func (s *udpSocket) Recv(b []byte) (int, netip.AddrPort, bool) {
 	n, errno := s.recvfrom(b)
-	if errno == unix.ECONNREFUSED { // udp(7): a connected socket is told once, before any datagram, what ICMP says of an earlier packet of ours
-		n, errno = s.recvfrom(b)
+	for tries := 0; errno != 0 && errno != unix.EAGAIN && tries < 3; tries++ {
+		n, errno = s.recvfrom(b) // udp(7): a connected socket is told first, and once, what ICMP has said of an earlier packet of ours
 	}
 	if errno != 0 {
 		return 0, netip.AddrPort{}, false
@@ -133,9 +133,17 @@ func (s *udpSocket) Send(b []byte, to netip.AddrPort) bool {
 			return false
 		}
 	}
+	errno := s.sendto(b, address, size)
+	if errno != 0 && errno != unix.EAGAIN {
+		errno = s.sendto(b, address, size) // what ICMP has said of an earlier packet is no reason against this one
+	}
+	return errno == 0
+}
+
+func (s *udpSocket) sendto(b []byte, address unsafe.Pointer, size uintptr) syscall.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
 		unix.MSG_DONTWAIT, uintptr(address), size)
-	return errno == 0
+	return errno
 }
 
 // Arrived is when the kernel took the last datagram from the network, by the clock of the ticks.  The kernel gives it by the wall clock;
@@ -174,8 +182,13 @@ func (s *udpSocket) sockaddr(a netip.AddrPort) (unsafe.Pointer, uintptr) {
 // Connect is connect(2): "int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen)".  A datagram socket does not wait for
 // anybody; AF_UNSPEC dissolves what was, and the socket stays bound.  The kernel then looks for the way to the peer once and not for
 // each packet, a seventh of what sending costs, and keeps others out by itself.
+//
+// Only for IPv4: AF_UNSPEC leaves the address of the old peer as a filter in an IPv6 socket (seen on 6.18), and a peer who moves to another
+// host would never be heard again.
 func (s *udpSocket) Connect(peer netip.AddrPort) {
-	s.peer = netip.AddrPort{}
+	if s.peer = (netip.AddrPort{}); !s.local.Addr().Is4() {
+		return
+	}
 	address, size := s.sockaddr(peer)
 	if address == nil {
 		nobody := unix.RawSockaddrInet4{Family: unix.AF_UNSPEC}

@@ -111,7 +111,7 @@ func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created b
 	s = &Seat{directory: d, room: r}
 	r.seats[s] = nil
 	d.seats++
-	r.loop.Expect(1)
+	r.expect()
 	return s, !exists, nil
 }
 
@@ -133,7 +133,7 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 	}
 	delete(r.seats, s)
 	d.seats--
-	r.loop.Expect(-1)
+	r.expect()
 	if len(r.seats) > 0 {
 		return false
 	}
@@ -144,8 +144,8 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 // discard forgets a room with all its seats. The lock is held.
 func (d *Directory) discard(r *Room) {
 	d.seats -= len(r.seats)
-	r.loop.Expect(-len(r.seats))
 	clear(r.seats)
+	r.expect()
 	if d.rooms[r.number] == r {
 		delete(d.rooms, r.number)
 		d.events.put(Event{Kind: RoomGone, Room: r.number, Duration: time.Since(r.created)})

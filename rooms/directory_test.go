@@ -455,3 +455,27 @@ func TestJournalThatStandsStillLosesAndCounts(t *testing.T) {
 		t.Error("the log does not say so")
 	}
 }
+
+// Rooms that are made while they are small do not all land on the loop on which they would fit then; and what a loop is told to expect is
+// forgotten with the seats.
+func TestRoomsAreSpreadBeforeTheyGrow(t *testing.T) {
+	h := newHouse(t, Config{})
+	for round := range 3 {
+		loops := map[*media.Loop]int{}
+		var seats []*Seat
+		for i := range 50 {
+			seat, err := h.Reserve(fmt.Sprint(5000 + i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seats = append(seats, seat)
+			loops[seat.room.loop]++
+		}
+		if first := h.engine.Loop(); len(loops) != 2 || loops[seats[0].room.loop] != 32 {
+			t.Errorf("round %d: rooms on the loops: %v (next %p), want 32 on the first and 18 on the other", round, loops, first)
+		}
+		for _, s := range seats {
+			s.Release()
+		}
+	}
+}

@@ -17,7 +17,8 @@ type Room struct {
 	events  *queue
 	tones   *tones // nil: none are heard
 
-	seats map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
+	seats    map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
+	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
 
 	// On the loop only.
 	ended   bool           // nobody comes in any more
@@ -53,6 +54,20 @@ func newRoom(number string, loop *media.Loop, tones *tones, events *queue) *Room
 	r.work.shared.reserve(2 * size)
 	r.work.silent.reserve(2 * size)
 	return r
+}
+
+// usualSeats is how many people a loop expects of a room as long as there are fewer: else all the rooms that are made while they are small,
+// at nine in the morning, would land on one loop.
+const usualSeats = 8
+
+// expect tells the loop how many people it will have of this room. Directory.mu is held.
+func (r *Room) expect() {
+	expected := 0
+	if len(r.seats) > 0 {
+		expected = max(usualSeats, len(r.seats))
+	}
+	r.loop.Expect(expected - r.expected)
+	r.expected = expected
 }
 
 // begin puts the room on its loop, unless it has ended before it got there.

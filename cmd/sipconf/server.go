@@ -178,6 +178,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	}
 	s.count(outcomeJoined)
 	p := seat.Join(call)
+	defer func() { p.Leave(reason(call.Ended())) }() // before the call closes the leg, also when something below panics
 	for talking := true; talking; {
 		select {
 		case <-call.Renamed():
@@ -186,7 +187,6 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 			talking = false
 		}
 	}
-	p.Leave(reason(call.Ended()))
 }
 
 // setFocus makes the room the conference URI of the call, if dialling the
