@@ -19,6 +19,7 @@ type Config struct {
 	PortRest  time.Duration             // how long a pair of ports rests between two calls while there are others; zero: 5 s
 	Loops     int                       // media loops; zero: GOMAXPROCS
 	JitterMax time.Duration             // the most audio that a jitter buffer may hold back, MostJitter at most; zero: 100 ms
+	Level     bool                      // voices are brought to -23 dBFS (Levelling)
 	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
 	Log       *slog.Logger              // nil: slog.Default()
 }
@@ -117,7 +118,7 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 		rtp.Close()
 		return nil, fmt.Errorf("open RTCP socket: %w", err)
 	}
-	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax}, rtp)
+	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
 	leg.release = e.release
 	e.mu.Lock()

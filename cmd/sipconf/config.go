@@ -40,6 +40,7 @@ type MediaConfig struct {
 	Codecs         []*codec.Codec // in the order of preference
 	SilenceTimeout time.Duration  // 0: never
 	JitterMax      time.Duration
+	Level          bool
 }
 
 // RoomsConfig is the section rooms.

@@ -79,6 +79,9 @@ var keys = []key{
 	{"media.jitter_max", []string{"120ms"},
 		"The most that the jitter buffer of a call may hold, and so the most that it may delay it.",
 		one(durationForm(40*time.Millisecond, media.MostJitter, false), func(c *Config) *time.Duration { return &c.Media.JitterMax })},
+	{"media.level", []string{"true"},
+		"Whether each voice is brought to the same loudness, slowly: towards -23 dBFS, by at most 12 dB either way.",
+		one(switchForm, func(c *Config) *bool { return &c.Media.Level })},
 
 	{"rooms.max_participants", []string{"100"},
 		"The most participants in one room. The next caller gets 486.",
