@@ -63,7 +63,7 @@ func serve(t *testing.T, addr string, firstPort int) *server {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d}\nlog: {level: debug, format: json}\n",
+	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\n",
 		addr, firstPort, firstPort+199)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

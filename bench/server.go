@@ -73,7 +73,7 @@ func (s *server) start(binary string, o *options) error {
 	}
 	s.addr = probe.LocalAddr().String()
 	_ = probe.Close()
-	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nrooms:\n  max_participants: %d\n  max_legs: %d\n",
+	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: false\nrooms:\n  max_participants: %d\n  max_legs: %d\n",
 		s.addr, max(100, o.legs), max(1000, o.legs))
 	path := filepath.Join(s.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

@@ -65,7 +65,7 @@ func zeroed(pcm []int16, lost []bool) []int16 {
 // active are those packets of the wanted kind in which somebody speaks.
 func active(pcm []int16, packets int, wanted func(i int) bool) (frames []int) {
 	for i := 1; i < packets; i++ {
-		if wanted(i) && level(pcm[160*i:160*i+160]) > -45 {
+		if wanted(i) && decibels(meanSquare(pcm[160*i:160*i+160])) > -45 {
 			frames = append(frames, i)
 		}
 	}

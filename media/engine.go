@@ -20,6 +20,7 @@ type Config struct {
 	Loops     int                       // media loops; zero: GOMAXPROCS
 	MuteMusic bool                      // whether music on hold is kept out of the rooms
 	JitterMax time.Duration             // the most audio that a jitter buffer may hold back, MostJitter at most; zero: 100 ms
+	Level     bool                      // voices are brought to -23 dBFS (Levelling)
 	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
 	Log       *slog.Logger              // nil: slog.Default()
 }
@@ -118,7 +119,7 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 		rtp.Close()
 		return nil, fmt.Errorf("open RTCP socket: %w", err)
 	}
-	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic}, rtp)
+	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
 	leg.release = e.release
 	e.mu.Lock()

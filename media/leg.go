@@ -20,6 +20,7 @@ const (
 type LegConfig struct {
 	JitterMax time.Duration // the most sound that the jitter buffer may hold back, MostJitter at most; zero: 100 ms
 	MuteMusic bool          // whether music is kept out of the mix (Music)
+	Level     bool          // the peer's voice is brought to -23 dBFS (Levelling)
 	Epoch     time.Time     // the wall time at which now is 0, for LastHeard; zero: as the monotonic clock of the machine has it
 }
 

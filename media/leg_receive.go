@@ -1,15 +1,9 @@
 package media
 
 import (
-	"math"
 	"net/netip"
 	"time"
-
-	"github.com/sipconf/sipconf/media/mixer"
 )
-
-// levelUnknown says that the level of the frame was not asked for yet.
-const levelUnknown = math.MinInt
 
 // comfortNoise is the static payload type of RFC 3389.  Asterisk's rtp_keepalive sends it without having negotiated it.
 const comfortNoise = 13
@@ -38,13 +32,16 @@ func (l *Leg) Pull(now int64) []int16 {
 	if l.state.Presses.expire(now) {
 		l.unmute()
 	}
-	at, frame := l.jitter.Next, int64(l.jitter.Frame)
+	at, frame, made := l.jitter.Next, int64(l.jitter.Frame), l.jitter.Concealed
 	l.heard = l.jitter.pop(l.frame)
 	if l.state.Muting.touches(min(at, l.jitter.Next-frame), max(at+frame, l.jitter.Next)) { // with what was cut out or played twice
 		clear(l.frame)
 		l.heard = false
 	}
 	l.watchMusic()
+	if l.heard && l.cfg.Level {
+		l.levelOut(l.jitter.Concealed == made)
+	}
 	l.showNowAndThen()
 	return l.frame
 }
@@ -56,22 +53,6 @@ func (l *Leg) Heard() bool { return l.heard }
 // Digits are the keys pressed since the last Pull, as "0" to "9", "*", "#", "A" to "D".  A key is reported when it goes down
 // (Presses says why).  The slice is the leg's, and good until the next Pull.  Owner only.
 func (l *Leg) Digits() []byte { return l.digits }
-
-// Level is the loudness of the frame in dBov: 0 is a square wave at full scale, -127 silence (RFC 6464).  Owner only, after Pull.
-func (l *Leg) Level() int {
-	if l.level == levelUnknown {
-		l.level = level(l.frame)
-	}
-	return l.level
-}
-
-func level(frame []int16) int {
-	sum := mixer.Energy(frame)
-	if sum == 0 {
-		return -127
-	}
-	return max(-127, int(math.Round(10*math.Log10(float64(sum)/float64(len(frame))/(1<<30)))))
-}
 
 // report adds a key to this tick's, unless it has come by the other way already.
 func (l *Leg) report(key byte, info bool, now int64) {

@@ -9,6 +9,7 @@ type scratch struct {
 	pcm      [maxDatagram]int16          // its samples
 	packet   [headerSize + 2*maxOut]byte // a packet to be sent
 	header   rtp.Header                  // its header
+	curve    [pitchSize]float32          // the gain of its samples
 	frames   []int16                     // of the legs of one bus, until the next bus is ticked
 	used     int                         // samples of them
 	private  bool                        // of one leg alone

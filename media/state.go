@@ -10,16 +10,17 @@ import (
 // down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  (Of the sound on
 // hand, the ring, nothing is in it: that is 20 to 100 ms.)  Owned by the leg's owner.
 type LegState struct {
-	Agreed  Agreed
-	Sender  Sender
-	Latch   Latch
-	Source  Source
-	Presses Presses
-	Echoes  Echoes
-	Muting  Muting // where the sound of presses lies
-	Music   Music
-	Playout JitterState
-	Figures Figures
+	Agreed    Agreed
+	Sender    Sender
+	Latch     Latch
+	Source    Source
+	Presses   Presses
+	Echoes    Echoes
+	Muting    Muting // where the sound of presses lies
+	Playout   JitterState
+	Music     Music
+	Levelling Levelling
+	Figures   Figures
 }
 
 // Agreed is a Session with the codec by its name.

@@ -108,12 +108,17 @@ func TestTickAllocatesNothing(t *testing.T) {
 	}
 }
 
-func BenchmarkPull(b *testing.B) { benchmarkLeg(b, true, false) }
-func BenchmarkPush(b *testing.B) { benchmarkLeg(b, false, true) }
+func BenchmarkPull(b *testing.B)         { benchmarkLeg(b, media.LegConfig{}, true, false) }
+func BenchmarkPullLevelled(b *testing.B) { benchmarkLeg(b, media.LegConfig{Level: true}, true, false) }
+func BenchmarkPush(b *testing.B)         { benchmarkLeg(b, media.LegConfig{}, false, true) }
 
-// benchmarkLeg measures a leg over a Conn in memory, which costs some 100 ns of its own each way.
-func benchmarkLeg(b *testing.B, pull, push bool) {
+// benchmarkLeg measures a leg over a Conn in memory, which costs some 100 ns of its own each way.  The level is asked for as a room does.
+func benchmarkLeg(b *testing.B, cfg media.LegConfig, pull, push bool) {
 	p := mediatest.NewPhone(b, codec.PCMA)
+	p.Conn = mediatest.NewConn(p.Leg.LocalAddr())
+	p.Leg = media.NewLeg(cfg, p.Conn)
+	p.Leg.Update(p.Session())
+	b.Cleanup(p.Leg.Close)
 	p.Says(440)
 	frame, now := p.Frame(), int64(0)
 	packets := make([][]byte, 50)
@@ -134,6 +139,7 @@ func benchmarkLeg(b *testing.B, pull, push bool) {
 			seq, ts = seq+1, ts+160
 			p.Conn.Deliver(datagram, p.Addr)
 			p.Leg.Pull(now)
+			p.Leg.Level()
 		} else if i == 0 {
 			p.Leg.Pull(now)
 		}

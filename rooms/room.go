@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipconf/sipconf/media"
+	"github.com/sipconf/sipconf/media/mixer"
 )
 
 // Room is one conference: a [media.Bus] whose legs are all attached to one loop. It exists from the
@@ -24,6 +25,7 @@ type Room struct {
 	ended   bool           // nobody comes in any more
 	members []*Participant // in the order of joining
 	chime   chime
+	limiter mixer.Limiter
 	work    work
 }
 
@@ -37,6 +39,9 @@ type work struct {
 	shared   encoded // mixed
 	quiet    []int16 // zeros
 	silent   encoded // quiet
+
+	gain    []float32 // of each sample of whatever is heard, if
+	limited bool      // it is not 1 throughout
 }
 
 // newRoom makes an empty room for one loop. The caller adds it there.
@@ -48,6 +53,7 @@ func newRoom(number string, loop *media.Loop, tones *tones, events *queue) *Room
 		work: work{
 			voices: make([]int32, size), sum: make([]int32, size), personal: make([]int32, size),
 			out: make([]int16, size), mixed: make([]int16, size), quiet: make([]int16, size),
+			gain: make([]float32, size),
 		},
 	}
 	// No codec makes more of a frame than linear PCM is.

@@ -97,16 +97,19 @@ func (r *Room) meter(p *Participant) {
 // mix adds up who is heard and, if there is one now, the room's tone. It reports whether there is.
 func (r *Room) mix() (chimes bool) {
 	w := &r.work
+	loudest := tonePeak // there may be a tone, of the room's or of somebody's own
 	mixer.Zero(w.voices)
 	for _, p := range r.members {
 		if p.heard {
 			mixer.Add(w.voices, p.frame)
+			loudest += mixer.Peak(p.frame)
 		}
 	}
 	copy(w.sum, w.voices)
 	tone := r.chime.frame(r.tones)
 	mixer.Add(w.sum, tone)
-	mixer.Saturate(w.mixed, w.sum)
+	r.limit(loudest, tone != nil)
+	w.fit(w.mixed, w.sum, nil)
 	w.shared.reset()
 	return tone != nil
 }
@@ -114,33 +117,41 @@ func (r *Room) mix() (chimes bool) {
 // push sends a participant what he shall hear in this tick.
 func (r *Room) push(p *Participant, now int64, chimes bool) {
 	w := &r.work
-	own := p.own.frame()
+	sum := r.sumFor(p, p.own.frame(), chimes)
 	switch {
-	case !p.rights.hears:
+	case sum == nil:
 		r.pushShared(p, now, &w.silent, w.quiet)
-	case own != nil: // instead of the room's tone, which he would hear twice otherwise
-		copy(w.personal, w.voices)
-		mixer.Add(w.personal, own)
-		r.pushMinus(p, now, w.personal)
-	case chimes && !r.chime.heardBy(p.round):
-		r.pushMinus(p, now, w.voices)
 	case p.heard:
-		r.pushMinus(p, now, w.sum)
-	default:
+		w.fit(w.out, sum, p.frame)
+		p.leg.Push(now, w.out)
+	case r.isShared(sum):
 		r.pushShared(p, now, &w.shared, w.mixed)
+	default:
+		w.fit(w.out, sum, nil)
+		p.leg.Push(now, w.out)
 	}
 }
 
-// pushMinus sends a participant the sum less his own part in it. Nothing is cut to 16 bits before
-// his part is out: what comes back to a talker would be his own voice, distorted.
-func (r *Room) pushMinus(p *Participant, now int64, sum []int32) {
-	if p.heard {
-		mixer.Minus(r.work.out, sum, p.frame)
-	} else {
-		mixer.Saturate(r.work.out, sum)
+// sumFor is what a participant hears, with his own part still in it; nil: nothing. own is the frame
+// of his own tone.
+func (r *Room) sumFor(p *Participant, own []int16, chimes bool) []int32 {
+	w := &r.work
+	switch {
+	case !p.rights.hears:
+		return nil
+	case own != nil: // instead of the room's tone, which he would hear twice otherwise
+		copy(w.personal, w.voices)
+		mixer.Add(w.personal, own)
+		return w.personal
+	case chimes && !r.chime.heardBy(p.round):
+		return w.voices
+	default:
+		return w.sum
 	}
-	p.leg.Push(now, r.work.out)
 }
+
+// isShared says whether that is the sum that all who only listen share.
+func (r *Room) isShared(sum []int32) bool { return &sum[0] == &r.work.sum[0] }
 
 // pushShared sends a participant the frame that others get as well, encoded once for all of them.
 func (r *Room) pushShared(p *Participant, now int64, e *encoded, frame []int16) {

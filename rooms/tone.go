@@ -65,6 +65,14 @@ type playing struct {
 // active reports whether there is a frame left.
 func (p *playing) active() bool { return p.next < len(p.tone) }
 
+// peek is the next frame, or nil when the tone has ended; it comes again.
+func (p *playing) peek() []int16 {
+	if !p.active() {
+		return nil
+	}
+	return p.tone[p.next]
+}
+
 // frame is the next frame, or nil when the tone has ended.
 func (p *playing) frame() []int16 {
 	if !p.active() {

@@ -41,6 +41,7 @@ type MediaConfig struct {
 	SilenceTimeout time.Duration  // 0: never
 	JitterMax      time.Duration
 	MuteMusic      bool
+	Level          bool
 }
 
 // RoomsConfig is the section rooms.

@@ -82,6 +82,9 @@ var keys = []key{
 	{"media.mute_music", []string{"false"},
 		"Whether a caller is kept out of the mix while music comes from him: a PBX plays it when he has put the conference on hold. docs/quality.md says how sure it is.",
 		one(switchForm, func(c *Config) *bool { return &c.Media.MuteMusic })},
+	{"media.level", []string{"true"},
+		"Whether each voice is brought to the same loudness, slowly: towards -23 dBFS, by at most 12 dB either way.",
+		one(switchForm, func(c *Config) *bool { return &c.Media.Level })},
 
 	{"rooms.max_participants", []string{"100"},
 		"The most participants in one room. The next caller gets 486.",

@@ -112,6 +112,7 @@ var others = map[string]string{
 	"media.silence_timeout":  "0",
 	"media.jitter_max":       "200ms",
 	"media.mute_music":       "true",
+	"media.level":            "false",
 	"rooms.max_participants": "7",
 	"rooms.max_legs":         "70",
 	"rooms.tones":            "false",

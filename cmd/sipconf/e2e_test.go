@@ -67,6 +67,7 @@ func newOffice(t *testing.T, change func(*Config)) *office {
 	}
 	cfg.Media.Ports = media.PortRange{First: 40000, Last: 40999}
 	cfg.Rooms.Tones = false // they would be in the way of tones that are measured
+	cfg.Media.Level = false // tones are to arrive as loud as they were sent
 	if change != nil {
 		change(cfg)
 	}
@@ -197,6 +198,21 @@ func TestE2EPhonesOfAllKindsMeetInARoom(t *testing.T) {
 	}
 	if contact := anna.Response().Header("Contact"); !strings.Contains(contact, "sip:5234@") || !strings.Contains(contact, "isfocus") {
 		t.Errorf("Contact %s", contact)
+	}
+}
+
+// TestE2EVoicesAreLevelled: a quiet phone and a loud one, 12 dB apart, end as loud as each other.
+func TestE2EVoicesAreLevelled(t *testing.T) {
+	o := newOffice(t, func(c *Config) { c.Media.Level = true })
+	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 0)
+	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 0)
+	clara := o.joins(phone.Config{Name: "Clara"}, "5234", 0)
+	anna.Speak(phone.Tone(440, -29))
+	boris.Speak(phone.Tone(1000, -17))
+	for _, hz := range []float64{440, 1000} {
+		if err := clara.AwaitTone(o.soon(), hz, -23, closeTo); err != nil {
+			t.Errorf("Clara hears %v Hz at %.1f dBFS, want -23: %v", hz, clara.Hear(hz), err)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	// room that broke.
 	var directory atomic.Pointer[rooms.Directory]
 	s.engine, err = media.New(media.Config{
-		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, MuteMusic: cfg.Media.MuteMusic, Log: log,
+		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, MuteMusic: cfg.Media.MuteMusic, Level: cfg.Media.Level, Log: log,
 		Broken: func(bus media.Bus, reason any) {
 			if d := directory.Load(); d != nil {
 				d.Broken(bus, reason)

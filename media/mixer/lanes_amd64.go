@@ -16,3 +16,15 @@ func saturateLanes(dst *int16, sum *int32, n int)
 
 //go:noescape
 func energyLanes(frame *int16, n int) uint64
+
+//go:noescape
+func peakLanes(frame *int16, n int) int
+
+//go:noescape
+func reachLanes(reach *float32, sum *int32, own *int16, n int)
+
+//go:noescape
+func shapeLanes(dst *int16, sum *int32, own *int16, gain *float32, n int)
+
+//go:noescape
+func rampLanes(frame *int16, n int, from, step float32)

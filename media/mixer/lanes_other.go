@@ -18,3 +18,17 @@ func saturateLanes(dst *int16, sum *int32, n int) {
 }
 
 func energyLanes(frame *int16, n int) uint64 { return energyEach(unsafe.Slice(frame, n)) }
+
+func peakLanes(frame *int16, n int) int { return peakEach(unsafe.Slice(frame, n)) }
+
+func reachLanes(reach *float32, sum *int32, own *int16, n int) {
+	reachEach(unsafe.Slice(reach, n), unsafe.Slice(sum, n), unsafe.Slice(own, n))
+}
+
+func shapeLanes(dst *int16, sum *int32, own *int16, gain *float32, n int) {
+	shapeEach(unsafe.Slice(dst, n), unsafe.Slice(sum, n), unsafe.Slice(own, n), unsafe.Slice(gain, n))
+}
+
+func rampLanes(frame *int16, n int, from, step float32) {
+	rampEach(unsafe.Slice(frame, n), from, step, 0)
+}

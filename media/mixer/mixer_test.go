@@ -83,6 +83,29 @@ func TestLanesProperty(t *testing.T) {
 		if got, want := Energy(frame), energyEach(frame); got != want {
 			t.Errorf("Energy %d, want %d", got, want)
 		}
+		if got, want := Peak(frame), peakEach(frame); got != want {
+			t.Errorf("Peak %d, want %d", got, want)
+		}
+		reach := rapid.SliceOfN(rapid.Float32Range(0, 1<<20), n, n).Draw(t, "reach")
+		reached := slices.Clone(reach)
+		Reach(reached, sum, frame)
+		reachEach(reach, sum, frame)
+		if !slices.Equal(reached, reach) {
+			t.Errorf("Reach %v, want %v", reached, reach)
+		}
+		gain := rapid.SliceOfN(rapid.Float32Range(0, 1), n, n).Draw(t, "gain")
+		Shape(dst, sum, frame, gain)
+		shapeEach(want, sum, frame, gain)
+		if !slices.Equal(dst, want) {
+			t.Errorf("Shape %v, want %v", dst, want)
+		}
+		from, to := rapid.Float32Range(0, 4).Draw(t, "from"), rapid.Float32Range(0, 4).Draw(t, "to")
+		ramped, ramp := slices.Clone(frame), slices.Clone(frame)
+		Ramp(ramped, from, to)
+		rampEach(ramp, from, (to-from)/float32(max(1, n)), 0)
+		if !slices.Equal(ramped, ramp) {
+			t.Errorf("Ramp %v, want %v", ramped, ramp)
+		}
 		added := slices.Clone(sum)
 		Add(sum, frame)
 		addEach(added, frame)
@@ -103,9 +126,23 @@ func TestLengthsMayDiffer(t *testing.T) {
 	if dst[10] != 5 || dst[11] != 0 {
 		t.Errorf("mix-minus of 11 samples: %v", dst)
 	}
+	gain := make([]float32, 10)
+	for i := range gain {
+		gain[i] = 1
+	}
+	clear(dst)
+	Shape(dst, sum, own, gain)
+	if dst[9] != 5 || dst[10] != 0 {
+		t.Errorf("mix-minus of 10 samples with their gain: %v", dst)
+	}
+	Reach(gain[:9], sum, own)
+	if gain[8] != 5 || gain[9] != 1 {
+		t.Errorf("reach of 9 samples: %v", gain)
+	}
 	Minus(nil, sum, own)
-	if Energy(nil) != 0 {
-		t.Error("nothing has energy")
+	Ramp(nil, 1, 2)
+	if Energy(nil) != 0 || Peak(nil) != 0 {
+		t.Error("nothing has energy or a peak")
 	}
 }
 
@@ -113,6 +150,34 @@ func BenchmarkEnergy(b *testing.B) {
 	frame := make([]int16, 160)
 	for b.Loop() {
 		Energy(frame)
+	}
+}
+
+func BenchmarkPeak(b *testing.B) {
+	frame := make([]int16, 160)
+	for b.Loop() {
+		Peak(frame)
+	}
+}
+
+func BenchmarkReach(b *testing.B) {
+	reach, sum, own := make([]float32, 160), make([]int32, 160), make([]int16, 160)
+	for b.Loop() {
+		Reach(reach, sum, own)
+	}
+}
+
+func BenchmarkShape(b *testing.B) {
+	dst, sum, own, gain := make([]int16, 160), make([]int32, 160), make([]int16, 160), make([]float32, 160)
+	for b.Loop() {
+		Shape(dst, sum, own, gain)
+	}
+}
+
+func BenchmarkRamp(b *testing.B) {
+	frame := make([]int16, 160)
+	for b.Loop() {
+		Ramp(frame, 1, 0.5)
 	}
 }
 
