@@ -13,8 +13,10 @@ import (
 // save writes the report to its file and to the standard output, and the plots into the folder plots beside it.
 func (c *comparison) save() error {
 	var b bytes.Buffer
-	pictures := c.pictures()
-	c.write(&b, pictures)
+	say("simulating loss and jitter")
+	heard := listenToAll()
+	pictures := append(c.pictures(), picture{"delay.svg", plotDelay(heard)}, picture{"concealed.svg", plotConcealed(heard)})
+	c.write(&b, pictures, heard)
 	dir := filepath.Dir(c.o.report)
 	if err := draw(filepath.Join(dir, "plots"), pictures); err != nil {
 		return err
@@ -28,7 +30,7 @@ func (c *comparison) save() error {
 }
 
 // write is the report.
-func (c *comparison) write(w io.Writer, pictures []picture) {
+func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 	fmt.Fprint(w, "# sipconf, the bare loop and ConfBridge under the same loads\n\n")
 	fmt.Fprintf(w, "Written by `%s` in %s; do not edit.\n\n", c.o.command(), time.Since(c.begun).Round(time.Second))
 	fmt.Fprintf(w, "%s, load average before it %s; %s. The three run one\nafter the other, round by round, with the generator on the same "+
@@ -44,6 +46,7 @@ func (c *comparison) write(w io.Writer, pictures []picture) {
 	c.table(w)
 	c.ratios(w)
 	c.late(w)
+	writeQuality(w, heard)
 	fmt.Fprint(w, "## Plots\n\n")
 	for _, one := range pictures {
 		fmt.Fprintf(w, "![%s](plots/%s)\n\n", one.chart.title, one.file)

@@ -73,7 +73,7 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 	before := c.estimate(1)
 	c.contenders[2].try(t.Context(), rung(200), o, 1)
 	var b bytes.Buffer
-	c.write(&b, c.pictures())
+	c.write(&b, c.pictures(), nil)
 	for _, want := range []string{
 		"-legs 200 -rooms 20", "| 200 legs | sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 | holds |",
 		"| 200 legs | floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "skipped: no chroot",

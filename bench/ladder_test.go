@@ -143,7 +143,7 @@ func TestARunThatFailsIsABreakdown(t *testing.T) {
 	}
 	c.run(t.Context())
 	var b strings.Builder
-	c.write(&b, c.pictures())
+	c.write(&b, c.pictures(), nil)
 	for _, one := range c.contenders {
 		if len(one.runs) != 1 || one.measured() || !strings.Contains(b.String(), "| 1 | 50 legs | "+one.name+" | – | – | – | – | – | calls fail: no room |") {
 			t.Errorf("%s has %d runs:\n%s", one.name, len(one.runs), b.String())

@@ -64,7 +64,8 @@ func TestPlotsAreWellFormed(t *testing.T) {
 	if len(pictures) != 5 {
 		t.Errorf("%d plots", len(pictures))
 	}
-	for _, one := range pictures {
+	heard := []quality{{network{0.01, 1, 2 * time.Millisecond}, heard{DelayP99: 30, Concealed: 0.01}}}
+	for _, one := range append(pictures, picture{"delay.svg", plotDelay(heard)}, picture{"concealed.svg", plotConcealed(heard)}) {
 		svg := one.chart.svg()
 		wantXML(t, svg)
 		if len(one.chart.series) == 0 || bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
