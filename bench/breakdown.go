@@ -35,8 +35,8 @@ func breakdown(r *report, err error) string {
 		return fmt.Sprintf("%.1f %% of the packets not sent", 100*float64(r.NotSent)/due)
 	case r.GapP99 > milliseconds(breakGap):
 		return fmt.Sprintf("p99 of the gaps %.0f ms", r.GapP99)
-	case float64(r.Tones.wrong()) > breakHeard*float64(r.pairs()):
-		return fmt.Sprintf("%d wrong tones, where %d should be heard", r.Tones.wrong(), r.pairs())
+	case float64(r.unheard()) > breakHeard*float64(r.pairs()):
+		return fmt.Sprintf("%d of %d tones not heard as they were sent", r.unheard(), r.pairs())
 	case float64(r.BeepsMissed) > breakHeard*float64(r.Beeps)+breakHeard*float64(r.BeepsMissed):
 		return fmt.Sprintf("%d of %d beeps not heard once", r.BeepsMissed, int(r.Beeps)+r.BeepsMissed)
 	}
@@ -45,8 +45,13 @@ func breakdown(r *report, err error) string {
 
 // pairs is about how many pairs there are of a phone and a tone that it should hear; one for each phone where all is silent.
 func (r *report) pairs() int {
-	return r.Legs * max(1, min(r.Talkers, r.Legs/r.Rooms-1))
+	return r.Legs * r.inEars()
 }
+
+func (r *report) inEars() int { return max(1, min(r.Talkers, r.Legs/r.Rooms-1)) }
+
+// unheard is how many of the pairs are not as they should be. Tones of others do not count: one gap smears a tone over hundreds of them.
+func (r *report) unheard() int { return r.Tones.Missing + r.Tones.Unheard*r.inEars() }
 
 // outcome is one run of one contender.
 type outcome struct {

@@ -40,7 +40,7 @@ func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 		fmt.Fprintf(w, "- %s: %s. %s\n", one.name, one.about, one.verdict())
 	}
 	fmt.Fprintf(w, "\nA contender has broken down when calls fail, when more than %.1f %% of the packets are lost or %.0f %% never sent, when the p99 of\n"+
-		"the gaps is over %s, or when more than %.0f %% of the tones or beeps are wrong; it is not asked for more legs then.\n"+
+		"the gaps is over %s, or when more than %.0f %% of the tones or beeps are not heard as they were sent; it is not asked for more legs then.\n"+
 		"[README.md](README.md) says what each figure is.\n\n",
 		100*breakLost, 100*breakNotSent, breakGap, 100*breakHeard)
 	c.table(w)

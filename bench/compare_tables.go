@@ -97,8 +97,8 @@ func (c *comparison) late(w io.Writer) {
 
 // single has a row for each run, with what makes it doubtful.
 func (c *comparison) single(w io.Writer) {
-	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
-		"|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|\n")
 	for round := 1; round <= c.o.rounds; round++ {
 		for _, step := range c.round {
 			for _, one := range step.contender.at(step.shape) {
@@ -113,12 +113,12 @@ func (c *comparison) single(w io.Writer) {
 func (o *outcome) row() string {
 	r := o.report
 	if r == nil {
-		return "– | – | – | – | – | " + o.broke
+		return strings.Repeat("– | ", 6) + o.broke
 	}
 	notes := o.broke
 	if o.doubtful() {
 		notes = strings.Trim(notes+"; CAUTION: too busy", "; ")
 	}
-	return fmt.Sprintf("%.2f | %.1f / %.1f | %d | %.0f %%, %d | %.0f %% of a core | %s", r.CPUPerLegTick, r.GapP99, r.GapMax, r.BeepsMissed,
-		r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, notes)
+	return fmt.Sprintf("%.2f | %.1f / %.1f | %d, %d, %d | %d | %.0f %%, %d | %.0f %% of a core | %s", r.CPUPerLegTick, r.GapP99, r.GapMax,
+		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, notes)
 }

@@ -89,7 +89,7 @@ func TestBreakdown(t *testing.T) {
 		{"0.1 % of the packets lost", func(r *report) { r.LostUp = 1 }},
 		{"1.0 % of the packets not sent", func(r *report) { r.NotSent = 520 }},
 		{"p99 of the gaps 61 ms", func(r *report) { r.GapP99 = 61 }},
-		{"181 wrong tones, where 1800 should be heard", func(r *report) { r.Tones.Own = 1 }},
+		{"189 of 1800 tones not heard as they were sent", func(r *report) { r.Tones.Unheard, r.Tones.Foreign = 1, 5000 }},
 		{"101 of 1001 beeps not heard once", func(r *report) { r.BeepsMissed = 101 }},
 	} {
 		r := good
@@ -145,7 +145,7 @@ func TestARunThatFailsIsABreakdown(t *testing.T) {
 	var b strings.Builder
 	c.write(&b, c.pictures(), nil)
 	for _, one := range c.contenders {
-		if len(one.runs) != 1 || one.measured() || !strings.Contains(b.String(), "| 1 | 50 legs | "+one.name+" | – | – | – | – | – | calls fail: no room |") {
+		if len(one.runs) != 1 || one.measured() || !strings.Contains(b.String(), "| 1 | 50 legs | "+one.name+" | – | – | – | – | – | – | calls fail: no room |") {
 			t.Errorf("%s has %d runs:\n%s", one.name, len(one.runs), b.String())
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
@@ -64,21 +65,37 @@ func voiceAt() []int16 {
 	return pcm
 }
 
+// spoken is the voice as packets of G.711, and as a perfect network would bring it.
+type spoken struct {
+	packets [][]byte
+	undone  []int16
+}
+
+var voice = sync.OnceValue(func() (s spoken) {
+	pcm := voiceAt()
+	s.undone = make([]int16, len(pcm))
+	for at := 0; at < len(pcm); at += frameSize {
+		payload := make([]byte, frameSize)
+		codec.PCMA.Encode(payload, pcm[at:at+frameSize])
+		codec.PCMA.Decode(s.undone[at:at+frameSize], payload)
+		s.packets = append(s.packets, payload)
+	}
+	return s
+})
+
 // listener is one leg and what is on the way to it.
 type listener struct {
 	network
-	conn    *mediatest.Conn
-	leg     *media.Leg
-	random  *rand.Rand
-	packets [][]byte // the voice as G.711
-	undone  []int16  // and as a perfect network would bring it
-	phase   time.Duration
-	now     time.Duration
-	next    int64 // packet to be sent
-	losing  int   // so many of the next ones
-	flying  []flight
-	delays  []float64
-	snrs    []float64
+	conn   *mediatest.Conn
+	leg    *media.Leg
+	random *rand.Rand
+	phase  time.Duration
+	now    time.Duration
+	next   int64 // packet to be sent
+	losing int   // so many of the next ones
+	flying []flight
+	delays []float64
+	snrs   []float64
 }
 
 type flight struct {
@@ -94,14 +111,6 @@ func newListener(n network, phase time.Duration) *listener {
 		random: rand.New(rand.NewPCG(uint64(phase), uint64(n.jitter)+uint64(1000*n.loss)))}
 	l.leg = media.NewLeg(media.LegConfig{}, l.conn)
 	l.leg.Update(media.Session{Remote: peer, Codec: codec.PCMA, PayloadType: codec.PCMA.PayloadType})
-	voice := voiceAt()
-	l.undone = make([]int16, len(voice))
-	for at := 0; at < len(voice); at += frameSize {
-		payload := make([]byte, frameSize)
-		codec.PCMA.Encode(payload, voice[at:at+frameSize])
-		codec.PCMA.Decode(l.undone[at:at+frameSize], payload)
-		l.packets = append(l.packets, payload)
-	}
 	return l
 }
 
@@ -164,7 +173,7 @@ func (l *listener) loses() bool {
 func (l *listener) packet(number int64) []byte {
 	ts := uint32(number * frameSize)
 	b := []byte{0x80, codec.PCMA.PayloadType, byte(number >> 8), byte(number), byte(ts >> 24), byte(ts >> 16), byte(ts >> 8), byte(ts), 0, 0, 0, 7}
-	return append(b, l.packets[number%voiceFrames]...)
+	return append(b, voice().packets[number%voiceFrames]...)
 }
 
 // judge compares a frame with what was said then.
@@ -185,8 +194,9 @@ func (l *listener) judge(frame []int16) {
 // nobody hears a difference. Pauses are not speech.
 func (l *listener) snr(frame []int16, first int64) (db float64, speech bool) {
 	var signal, noise float64
+	undone := voice().undone
 	for i, s := range frame {
-		want := float64(l.undone[(first+int64(i))%int64(len(l.undone))])
+		want := float64(undone[(first+int64(i))%int64(len(undone))])
 		signal += want * want
 		noise += (want - float64(s)) * (want - float64(s))
 	}
