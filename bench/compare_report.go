@@ -35,6 +35,9 @@ func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 	fmt.Fprintf(w, "Written by `%s` in %s; do not edit.\n\n", c.o.command(), time.Since(c.begun).Round(time.Second))
 	fmt.Fprintf(w, "%s, load average before it %s; %s. The three run one\nafter the other, round by round, with the generator on the same "+
 		"cores, over loopback; rounds: %d, and in each run all speak for %s.\n\n", c.begun.Format("2006-01-02 15:04"), c.load, machine(), c.o.rounds, c.o.time)
+	if c.o.note != "" {
+		fmt.Fprintf(w, "%s\n\n", c.o.note)
+	}
 	c.caution(w)
 	for _, one := range c.contenders {
 		fmt.Fprintf(w, "- %s: %s. %s\n", one.name, one.about, one.verdict())

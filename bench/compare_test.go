@@ -53,7 +53,7 @@ func TestRatioPairsTheRounds(t *testing.T) {
 
 // TestTheReportSaysWhatIsMissing: sipconf and the floor ran, there was no Asterisk.
 func TestTheReportSaysWhatIsMissing(t *testing.T) {
-	o, err := parseOptions([]string{"-compare", "-rounds", "2", "-report", filepath.Join(t.TempDir(), "report.md")})
+	o, err := parseOptions([]string{"-compare", "-rounds", "2", "-note", "At night.", "-report", filepath.Join(t.TempDir(), "report.md")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 	for _, want := range []string{
 		"-legs 200 -rooms 20", "| 200 legs | sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 | holds |",
 		"| 200 legs | floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "skipped: no chroot",
-		"| 200 legs | 1.78 (1.78–1.88) | not measured |", "CAUTION: in 1 of 4 runs", "plots/cpu.svg",
+		"| 200 legs | 1.78 (1.78–1.88) | not measured |", "CAUTION: in 1 of 4 runs", "\n\nAt night.\n\n", "plots/cpu.svg",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())

@@ -46,7 +46,7 @@ type options struct {
 	compare, quick       bool
 	ladder               bool
 	rounds               int
-	report               string
+	report, note         string
 	limits               limits
 }
 
@@ -73,6 +73,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.quick, "quick", false, "with -compare: end in two and a half minutes")
 	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
+	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
 	o.limits.flags(f)
 	if err := f.Parse(args); err != nil {
 		return nil, err
