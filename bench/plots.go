@@ -45,8 +45,8 @@ func draw(dir string, pictures []picture) error {
 func (c *comparison) plotCPU() *chart {
 	plot := &chart{title: "CPU per leg and tick of 20 ms", x: axis{name: "legs, in rooms of ten", from: 40, to: 1250, log: true},
 		y: axis{name: "µs", from: 5, to: 200, log: true}, limits: []limit{{"the limit of 200 legs", 15}}}
-	for _, one := range c.contenders {
-		line := series{name: one.name}
+	for i, one := range c.contenders {
+		line := series{name: one.name, hue: i}
 		for _, s := range c.rungs() {
 			if cpu, held := one.heldCPU(s); held {
 				line.at = append(line.at, point{float64(s.legs), cpu})
@@ -75,9 +75,9 @@ func (c *contender) heldCPU(s shape) (us float64, held bool) {
 func (c *comparison) plotEars() *chart {
 	plot := &chart{title: "Mouth to ear, " + c.looked().String(), x: axis{name: "ms; 20 of them the packet", from: 0, to: 120},
 		y: axis{name: "share heard by then", to: 1, percent: true}}
-	for _, one := range c.contenders {
+	for i, one := range c.contenders {
 		if h := one.histogram(c.looked(), func(r *report) *phone.Histogram { return &r.ears }); h.Count > 0 {
-			plot.add(series{one.name, cumulative(h), true})
+			plot.add(series{one.name, cumulative(h), true, i})
 		}
 	}
 	return plot
@@ -86,9 +86,9 @@ func (c *comparison) plotEars() *chart {
 func (c *comparison) plotGaps() *chart {
 	plot := &chart{title: "Time between two packets to a phone, " + c.looked().String(), x: axis{name: "ms", from: 15, to: 80},
 		y: axis{name: "share that is longer", from: 1e-5, to: 1, log: true, percent: true}}
-	for _, one := range c.contenders {
+	for i, one := range c.contenders {
 		if h := one.histogram(c.looked(), func(r *report) *phone.Histogram { return &r.gaps }); h.Count > 0 {
-			line := series{one.name, nil, true}
+			line := series{one.name, nil, true, i}
 			for _, p := range cumulative(h) {
 				line.at = append(line.at, point{p.x, max(0, 1-p.y)})
 			}
@@ -102,9 +102,9 @@ func (c *comparison) plotGaps() *chart {
 func (c *comparison) plotLateness() *chart {
 	plot := &chart{title: "How late the ticks of sipconf begin", x: axis{name: "ms after their time", from: 0.1, to: 40, log: true},
 		y: axis{name: "share that is later", from: 1e-5, to: 1, log: true, percent: true}}
-	for _, s := range c.rungs() {
+	for hue, s := range c.rungs() {
 		sum := c.contenders[0].lateness(s)
-		line := series{name: s.String()}
+		line := series{name: s.String(), hue: hue}
 		for i, bound := range sum.bounds {
 			line.at = append(line.at, point{milliseconds(bound), sum.later(i)})
 		}
@@ -121,8 +121,8 @@ func (c *comparison) plotShapes() *chart {
 			at, plot.names = append(at, s), append(plot.names, s.seats())
 		}
 	}
-	for _, one := range c.contenders {
-		bars := series{name: one.name}
+	for hue, one := range c.contenders {
+		bars := series{name: one.name, hue: hue}
 		for i, s := range at {
 			y := math.NaN()
 			if cpu, held := one.heldCPU(s); held {

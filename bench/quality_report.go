@@ -55,7 +55,7 @@ func plotQuality(all []quality, title string, y axis, of func(quality) float64) 
 	plot := &chart{title: title, x: axis{name: "packets lost", to: 0.1, percent: true}, y: y}
 	for _, burst := range []int{1, 3} {
 		for _, jitter := range jitters {
-			line := series{name: fmt.Sprintf("0–%d ms", jitter.Milliseconds())}
+			line := series{hue: len(plot.series), name: fmt.Sprintf("0–%d ms", jitter.Milliseconds())}
 			if burst > 1 {
 				line.name += fmt.Sprintf(", bursts of %d", burst)
 			}

@@ -22,6 +22,7 @@ type series struct {
 	name  string
 	at    []point
 	plain bool // no marks at the points
+	hue   int  // which of the colours and marks: one contender has the same in all plots
 }
 
 type point struct{ x, y float64 }
@@ -69,10 +70,10 @@ func (c *chart) svg() []byte {
 		if c.names != nil {
 			c.bars(&b, i, s)
 		} else {
-			c.line(&b, i, s)
+			c.line(&b, s)
 		}
 		x, y := float64(left+i%onLine*215), float64(firstLegend+i/onLine*20)
-		mark(&b, i, x+5, y-4)
+		mark(&b, s.hue, x+5, y-4)
 		write(&b, "", x+16, y, "start", s.name)
 	}
 	b.WriteString("</svg>\n")
@@ -124,15 +125,15 @@ func (c *chart) axes(b *bytes.Buffer) {
 }
 
 // line draws a series; what lies outside of the axes is drawn at their ends.
-func (c *chart) line(b *bytes.Buffer, i int, s series) {
+func (c *chart) line(b *bytes.Buffer, s series) {
 	var path strings.Builder
 	for j, p := range s.at {
 		fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(j, 1)], c.along(p.x), c.down(p.y))
 	}
-	fmt.Fprintf(b, `<path class="line s%d" d="%s"/>`+"\n", i%6, path.String())
+	fmt.Fprintf(b, `<path class="line s%d" d="%s"/>`+"\n", s.hue%6, path.String())
 	for _, p := range s.at {
 		if !s.plain {
-			mark(b, i, c.along(p.x), c.down(p.y))
+			mark(b, s.hue, c.along(p.x), c.down(p.y))
 		}
 	}
 }
@@ -145,7 +146,7 @@ func (c *chart) bars(b *bytes.Buffer, i int, s series) {
 			continue
 		}
 		x, y := left+(float64(j)+0.1)*c.group()+float64(i)*width, c.down(p.y)
-		fmt.Fprintf(b, `<rect class="f%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", i%6, x, y, width, bottom-y)
+		fmt.Fprintf(b, `<rect class="f%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", s.hue%6, x, y, width, bottom-y)
 		write(b, "", x+width/2, y-4, "middle", c.y.brief(p.y))
 	}
 }

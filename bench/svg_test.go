@@ -76,10 +76,10 @@ func TestPlotsAreWellFormed(t *testing.T) {
 
 func TestChartsAreDrawnAsEver(t *testing.T) {
 	lines := &chart{title: "A & B < C", x: axis{name: "legs", from: 50, to: 1000, log: true}, y: axis{name: "µs", to: 20},
-		series: []series{{"one", []point{{50, 10}, {200, 12}, {1000, 25}}, false}, {"two", []point{{50, 3}, {1000, 5}}, true}},
+		series: []series{{"one", []point{{50, 10}, {200, 12}, {1000, 25}}, false, 0}, {"two", []point{{50, 3}, {1000, 5}}, true, 1}},
 		limits: []limit{{"no more", 15}}}
 	bars := &chart{title: "Bars", y: axis{name: "share", to: 1, percent: true}, names: []string{"here", "there, far"},
-		series: []series{{"one", []point{{0, 0.5}, {1, 0.25}}, false}, {"two", []point{{0, math.NaN()}, {1, 1}}, false}}}
+		series: []series{{"one", []point{{0, 0.5}, {1, 0.25}}, false, 0}, {"two", []point{{0, math.NaN()}, {1, 1}}, false, 1}}}
 	for name, c := range map[string]*chart{"lines.svg": lines, "bars.svg": bars} {
 		svg := c.svg()
 		wantXML(t, svg)
