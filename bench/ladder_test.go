@@ -78,7 +78,7 @@ func TestTheWholeLadder(t *testing.T) {
 
 func TestBreakdown(t *testing.T) {
 	good := report{Legs: 200, Rooms: 20, Talkers: 10, PacketsHeard: 50_000, PacketsSent: 50_000, LostDown: 100, NotSent: 500, GapP99: 60,
-		Tones: verdict{Missing: 180}, Beeps: 900, BeepsMissed: 100}
+		Tones: verdict{Missing: 450}, Beeps: 750, BeepsMissed: 250}
 	for _, tc := range []struct {
 		want   string
 		change func(*report)
@@ -89,8 +89,8 @@ func TestBreakdown(t *testing.T) {
 		{"0.1 % of the packets lost", func(r *report) { r.LostUp = 1 }},
 		{"1.0 % of the packets not sent", func(r *report) { r.NotSent = 520 }},
 		{"p99 of the gaps 61 ms", func(r *report) { r.GapP99 = 61 }},
-		{"189 of 1800 tones not heard as they were sent", func(r *report) { r.Tones.Unheard, r.Tones.Foreign = 1, 5000 }},
-		{"101 of 1001 beeps not heard once", func(r *report) { r.BeepsMissed = 101 }},
+		{"459 of 1800 tones not heard as they were sent", func(r *report) { r.Tones.Unheard, r.Tones.Foreign = 1, 5000 }},
+		{"251 of 1001 beeps not heard once", func(r *report) { r.BeepsMissed = 251 }},
 	} {
 		r := good
 		tc.change(&r)
