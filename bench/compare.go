@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -16,78 +16,46 @@ type contender struct {
 	start func(context.Context, *options) (*server, error)
 	calls bool          // is called by SIP, and mixes: else there is neither set-up nor mouth to ear
 	boot  time.Duration // about how long it takes to start and to stop
-	runs  []*report
-	round []int  // of each run
-	fault string // why there are no more runs; empty: there are
+	runs  []outcome
+	fault string // why it cannot run here at all; empty: it can
 }
 
 // skipped is the error of a contender that cannot run on this machine.
 type skipped struct{ error }
 
-// comparison is all contenders under one load.
+// comparison is all contenders under the same loads.
 type comparison struct {
 	o          *options
 	begun      time.Time
 	load       string // of the machine before the first run
 	contenders []*contender
+	round      []step   // what each round runs, in this order
+	left       []string // what was left out for lack of time
 }
 
 func newComparison(o *options) *comparison {
-	return &comparison{o: o, begun: time.Now(), load: loadAverage(), contenders: []*contender{
+	c := &comparison{o: o, begun: time.Now(), load: loadAverage(), contenders: []*contender{
 		{name: "sipconf", about: "this server, with default settings", start: startServer, calls: true, boot: time.Second},
 		{name: "floor", about: "bench/floor, which only receives and sends", start: startFloor, boot: time.Second / 2},
 		{name: "ConfBridge", about: "Asterisk's app_confbridge, with default settings", start: startConfBridge, calls: true, boot: 4 * time.Second},
 	}}
-}
-
-const (
-	quickTime = 150 * time.Second // what the rounds of -quick are chosen for
-	quickEnd  = 170 * time.Second // when it ends, whatever is missing then
-)
-
-// shorten sets what the command line leaves open: a comparison has many runs, and so they are short.
-func (o *options) shorten(f *flag.FlagSet) {
-	given := map[string]bool{}
-	f.Visit(func(one *flag.Flag) { given[one.Name] = true })
-	if !given["time"] {
-		o.time = 15 * time.Second
-		if o.quick {
-			o.time = 6 * time.Second
+	switch {
+	case !o.ladder:
+		c.round = c.steps([]shape{{o.legs, o.rooms, o.talkers, o.legs == 10*o.rooms && o.talkers >= 10}})
+	case o.quick:
+		var left []step
+		c.round, left = c.quickly(quickTime)
+		for _, one := range left {
+			c.leave(one)
 		}
+	default:
+		c.round = c.steps(ladder())
 	}
-	if !given["bursts"] {
-		o.bursts = 5
-		if o.quick {
-			o.bursts = 3
-		}
-	}
-	if !o.quick || o.rate <= 0 { // no rate is refused later
-		return
-	}
-	round := newComparison(o).estimate(1)
-	o.rounds = max(1, min(o.rounds, int(quickTime/round)))
+	return c
 }
 
-// estimate is about how long a number of rounds takes.
-func (c *comparison) estimate(rounds int) time.Duration {
-	var sum time.Duration
-	for _, one := range c.contenders {
-		if one.fault == "" {
-			sum += one.estimate(c.o)
-		}
-	}
-	return sum * time.Duration(rounds)
-}
-
-// estimate is about how long one run takes.
-func (c *contender) estimate(o *options) time.Duration {
-	dialling := time.Duration(float64(o.legs) / o.rate * float64(time.Second))
-	sum := c.boot + 2*settling + 2*time.Second + o.time + dialling/2 // the hang-up; 2 s are about a window
-	if c.calls {
-		sum += dialling + time.Duration(o.bursts+1)*beepEvery
-	}
-	return sum
-}
+// leave notes that there is no time for a step.
+func (c *comparison) leave(s step) { c.left = append(c.left, s.contender.name+" at "+s.shape.String()) }
 
 // compared is the command -compare.
 func compared(ctx context.Context, o *options) (status int) {
@@ -119,26 +87,34 @@ func compared(ctx context.Context, o *options) (status int) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	if len(c.contenders[0].runs) == 0 || len(c.contenders[1].runs) == 0 {
+	if !c.contenders[0].measured() || !c.contenders[1].measured() {
 		return 1
 	}
 	return 0
 }
 
-// run goes through the rounds, in each of which every contender runs once. One that fails is not tried again.
+// measured says that at least one run has figures.
+func (c *contender) measured() bool {
+	return slices.ContainsFunc(c.runs, func(one outcome) bool { return one.report != nil })
+}
+
+// run goes through the rounds, in each of which every contender runs once at each shape, as far as it goes.
 func (c *comparison) run(ctx context.Context) {
-	for round := range c.o.rounds {
-		for _, one := range c.contenders {
-			if one.fault != "" || ctx.Err() != nil {
+	for round := 1; round <= c.o.rounds; round++ {
+		for i, s := range c.round {
+			if s.contender.fault != "" || !s.contender.climbs(s.shape, round) || ctx.Err() != nil {
 				continue
 			}
-			if end, ok := ctx.Deadline(); ok && time.Until(end) < one.estimate(c.o) {
-				say("round %d of %d: no time left for %s", round+1, c.o.rounds, one.name)
+			takes := s.contender.estimate(s.shape.of(c.o))
+			if end, ok := ctx.Deadline(); ok && time.Until(end) < takes {
+				say("round %d of %d: no time left for %s at %s", round, c.o.rounds, s.contender.name, s.shape)
+				c.leave(s)
 				continue
 			}
-			left := c.estimate(c.o.rounds-round-1) + c.rest(one)
-			say("round %d of %d: %s; about %s to go", round+1, c.o.rounds, one.name, left.Round(time.Second))
-			one.try(ctx, c.o, round+1)
+			left := c.rest(c.round[i:]) + c.estimate(c.o.rounds-round)
+			say("round %d of %d, run %d of %d: %s at %s takes %s; about %s to go", round, c.o.rounds, i+1, len(c.round),
+				s.contender.name, s.shape, takes.Round(time.Second), max(left, takes).Round(time.Second))
+			s.contender.try(ctx, s.shape, c.o, round)
 		}
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -146,32 +122,28 @@ func (c *comparison) run(ctx context.Context) {
 	}
 }
 
-// rest is about how long this round still takes, from a contender on.
-func (c *comparison) rest(from *contender) (sum time.Duration) {
-	for i := len(c.contenders) - 1; i >= 0; i-- {
-		if c.contenders[i].fault == "" {
-			sum += c.contenders[i].estimate(c.o)
-		}
-		if c.contenders[i] == from {
-			break
-		}
-	}
-	return sum
-}
-
-// try is one run of one contender.
-func (c *contender) try(ctx context.Context, o *options, round int) {
-	r, err := run(ctx, o, c.start)
+// try is one run of one contender. It may take twice its time and a bit: one that has broken down makes each call wait for long.
+func (c *contender) try(ctx context.Context, s shape, o *options, round int) {
+	o = s.of(o)
+	most := 2*c.estimate(o) + 10*time.Second
+	limited, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("no end after %s", most.Round(time.Second)))
+	defer cancel()
+	r, err := run(limited, o, c.start)
 	switch {
 	case errors.As(err, new(skipped)):
 		c.fault = "skipped: " + err.Error()
-	case err != nil:
-		c.fault = fmt.Sprintf("failed in round %d: %v", round, err)
-	default:
-		c.runs, c.round = append(c.runs, r), append(c.round, round)
-		say("%s: %.2f us per leg and tick, gaps p99 %.1f ms, lost %d; %.0f %% of a core busy with other things",
-			c.name, r.CPUPerLegTick, r.GapP99, r.lost(), r.OthersCPU)
+		say("%s %s", c.name, c.fault)
+		return
+	case ctx.Err() != nil: // not its fault
 		return
 	}
-	say("%s %s", c.name, c.fault)
+	one := outcome{shape: s, round: round, report: r, broke: breakdown(r, err)}
+	c.runs = append(c.runs, one)
+	if r != nil {
+		say("%s: %.2f us per leg and tick, gaps p99 %.1f ms, lost %d; %.0f %% of a core busy with other things",
+			c.name, r.CPUPerLegTick, r.GapP99, r.lost(), r.OthersCPU)
+	}
+	if one.broke != "" {
+		say("%s breaks down at %s: %s", c.name, s, one.broke)
+	}
 }

@@ -37,19 +37,23 @@ func TestSpread(t *testing.T) {
 
 // TestRatioPairsTheRounds: a round that one of the two did not finish counts for neither.
 func TestRatioPairsTheRounds(t *testing.T) {
-	of := &contender{runs: []*report{{CPUPerLegTick: 20}, {CPUPerLegTick: 30}}, round: []int{1, 3}}
-	to := &contender{runs: []*report{{CPUPerLegTick: 10}, {CPUPerLegTick: 1}, {CPUPerLegTick: 10}}, round: []int{1, 2, 3}}
-	if got, known := ratio(of, to); !known || got != (spread{2, 2, 3}) {
+	s := rung(200)
+	ran := func(round int, cpu float64) outcome {
+		return outcome{shape: s, round: round, report: &report{CPUPerLegTick: cpu}}
+	}
+	of := &contender{runs: []outcome{ran(1, 20), {shape: s, round: 2, broke: "no calls"}, ran(3, 30), {shape: rung(50), round: 1, report: &report{}}}}
+	to := &contender{runs: []outcome{ran(1, 10), ran(2, 1), ran(3, 10)}}
+	if got, known := ratio(s, of, to); !known || got != (spread{2, 2, 3}) {
 		t.Errorf("%+v, known %t", got, known)
 	}
-	if _, known := ratio(of, &contender{}); known {
+	if _, known := ratio(s, of, &contender{}); known {
 		t.Error("a ratio to nothing")
 	}
 }
 
 // TestTheReportSaysWhatIsMissing: sipconf and the floor ran, there was no Asterisk.
 func TestTheReportSaysWhatIsMissing(t *testing.T) {
-	o, err := parseOptions([]string{"-compare", "-rounds", "2", "-report", filepath.Join(t.TempDir(), "report.md")})
+	o, err := parseOptions([]string{"-compare", "-rounds", "2", "-note", "At night.", "-report", filepath.Join(t.TempDir(), "report.md")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,25 +61,29 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 	for i, one := range c.contenders[:2] {
 		for round := 1; round <= 2; round++ {
 			cpu := []float64{14, 7}[i] + float64(round)
-			one.runs = append(one.runs, &report{Legs: 200, CPUPerLegTick: cpu, EarP50: 50, EarP99: 60, LostDown: 1, RSSPerLeg: 1 << 16})
-			one.round = append(one.round, round)
+			r := &report{Legs: 200, CPUPerLegTick: cpu, EarP50: 50, EarP99: 60, LostDown: 1, RSSPerLeg: 1 << 16}
+			if one.calls {
+				r.Beeps = 10
+			}
+			one.runs = append(one.runs, outcome{shape: rung(200), round: round, report: r})
 		}
 	}
-	c.contenders[0].runs[1].OthersCPU = 70
+	c.contenders[0].runs[1].report.OthersCPU = 70
 	c.contenders[2].start = func(context.Context, *options) (*server, error) { return nil, skipped{errors.New("no chroot")} }
-	c.contenders[2].try(t.Context(), o, 1)
+	before := c.estimate(1)
+	c.contenders[2].try(t.Context(), rung(200), o, 1)
 	var b bytes.Buffer
-	c.write(&b)
+	c.write(&b, c.pictures(), nil)
 	for _, want := range []string{
-		"-legs 200 -rooms 20", "| sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 |",
-		"| floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "| ConfBridge | – |", "skipped: no chroot",
-		"| sipconf / floor | 1.78 (1.78–1.88) |", "| ConfBridge / sipconf | not measured |", "CAUTION: in 1 of 4 runs",
+		"-legs 200 -rooms 20", "| 200 legs | sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 | holds |",
+		"| 200 legs | floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "skipped: no chroot",
+		"| 200 legs | 1.78 (1.78–1.88) | not measured |", "CAUTION: in 1 of 4 runs", "\n\nAt night.\n\n", "plots/cpu.svg",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
 	}
-	if c.estimate(1) >= newComparison(o).estimate(1) {
+	if c.estimate(1) >= before {
 		t.Error("what is skipped still takes time")
 	}
 }
@@ -93,7 +101,7 @@ func TestAQuickComparisonIsShort(t *testing.T) {
 	if o, _ := parseOptions([]string{"-compare", "-quick", "-time", "9s"}); o == nil || o.time != 9*time.Second {
 		t.Errorf("what the command line says does not count: %+v", o)
 	}
-	for _, bad := range [][]string{{"-quick"}, {"-compare", "-server", "127.0.0.1:5060"}, {"-compare", "-rounds", "0"}, {"-compare", "-quick", "-rate", "0"}} {
+	for _, bad := range [][]string{{"-quick"}, {"-ladder"}, {"-compare", "-server", "127.0.0.1:5060"}, {"-compare", "-rounds", "0"}, {"-compare", "-quick", "-rate", "0"}} {
 		if _, err := parseOptions(bad); err == nil {
 			t.Errorf("%v is taken", bad)
 		}

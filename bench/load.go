@@ -121,7 +121,11 @@ func (l *load) hangUp(ctx context.Context) (dropped []string, err error) {
 		default:
 		}
 	}
-	err = l.inTurn(ctx, 2*l.o.rate, func(leg *leg) error {
+	rate := 2 * l.o.rate
+	if l.server.plain != nil {
+		rate = 10_000 // nobody is told
+	}
+	err = l.inTurn(ctx, rate, func(leg *leg) error {
 		if leg.call == nil {
 			return nil
 		}

@@ -8,10 +8,11 @@
 // a short beep per room, to measure from mouth to ear; hang up. All is bounded in count and time, and the
 // server that it started is ended by its process id.
 //
-//	go run ./bench -compare -legs 200 -rooms 20     # with -quick in under 3 minutes
+//	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in under 3 minutes
 //
 // runs sipconf, a bare loop that only receives and sends (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
-// under the same load, and writes bench/report.md. No limit is judged then; status 1 means that sipconf or the floor failed.
+// under the same loads, and writes bench/report.md with its plots. No limit is judged then; status 1 means that sipconf or the floor
+// failed.
 package main
 
 import (
@@ -43,8 +44,9 @@ type options struct {
 	phones, profile      string
 	keep, json           bool
 	compare, quick       bool
+	ladder               bool
 	rounds               int
-	report               string
+	report, note         string
 	limits               limits
 }
 
@@ -67,9 +69,11 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
-	f.BoolVar(&o.quick, "quick", false, "with -compare: end in under 3 minutes")
+	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 1,000 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
+	f.BoolVar(&o.quick, "quick", false, "with -compare: end in two and a half minutes")
 	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
+	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
 	o.limits.flags(f)
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -82,8 +86,8 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("%d rounds: 1 to 20", o.rounds)
 	case o.compare && (o.server != "" || o.json || o.keep):
 		return nil, errors.New("-compare starts its servers itself: no -server, -json or -keep")
-	case o.quick && !o.compare:
-		return nil, errors.New("-quick is for -compare")
+	case (o.quick || o.ladder) && !o.compare:
+		return nil, errors.New("-quick and -ladder are for -compare")
 	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs:
 		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, and no empty room", o.legs, o.rooms, mostLegs)
 	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:

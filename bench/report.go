@@ -68,13 +68,15 @@ type report struct {
 	OthersCPU                                float64 // of a core: what else ran on this machine, and what the hypervisor took
 	GeneratorSkipped                         uint64
 	Broken                                   []string // limits that were broken
+
+	gaps, ears phone.Histogram
+	lateness   lateness // of the ticks while all speak
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // packets sums up what all legs counted.
 func (r *report) packets(legs []*leg, span time.Duration) {
-	var gaps phone.Histogram
 	var setups []time.Duration
 	for _, leg := range legs {
 		h := leg.call.Heard()
@@ -83,7 +85,7 @@ func (r *report) packets(legs []*leg, span time.Duration) {
 		r.Duplicates += h.Duplicates
 		r.Late += h.Late
 		r.TSJumps += h.TSJumps
-		gaps.Merge(&h.Gaps)
+		r.gaps.Merge(&h.Gaps)
 		r.PacketsSent += leg.call.Sent()
 		if h.RTCP.Reported {
 			r.Reporting++
@@ -93,7 +95,7 @@ func (r *report) packets(legs []*leg, span time.Duration) {
 	}
 	// A packet each way may lie just outside of the span.
 	r.NotSent = max(0, int64(span/(20*time.Millisecond)-1)*int64(len(legs))-int64(r.PacketsHeard+r.LostDown))
-	r.GapP50, r.GapP99, r.GapMax = milliseconds(gaps.Quantile(0.5)), milliseconds(gaps.Quantile(0.99)), milliseconds(gaps.Max)
+	r.GapP50, r.GapP99, r.GapMax = milliseconds(r.gaps.Quantile(0.5)), milliseconds(r.gaps.Quantile(0.99)), milliseconds(r.gaps.Max)
 	slices.Sort(setups)
 	r.SetupP50, r.SetupMax = milliseconds(setups[len(setups)/2]), milliseconds(setups[len(setups)-1])
 }
@@ -114,15 +116,18 @@ func (r *report) memory(empty, full, left usage) {
 }
 
 func (r *report) beeps(times *phone.Histogram, missed int) {
-	r.Beeps, r.BeepsMissed = times.Count, missed
+	r.ears, r.Beeps, r.BeepsMissed = *times, times.Count, missed
 	r.EarP50, r.EarP99, r.EarMax = milliseconds(times.Quantile(0.5)), milliseconds(times.Quantile(0.99)), milliseconds(times.Max)
 }
 
 // lost is packets lost in both directions.
 func (r *report) lost() int64 { return int64(r.LostDown) + max(0, r.LostUp) }
 
+// othersMost is how much of a core something else may need, in percent.
+const othersMost = 10
+
 // doubtful says that the generator or the machine was too busy for the figures to be the server's.
-func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > 10 }
+func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > othersMost }
 
 // judge compares the report with the limits.
 func (r *report) judge(l limits) {

@@ -68,7 +68,7 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 		return err
 	}
 	full, _ := use(l.server.pid)
-	if l.server.plain == nil { // a floor repeats nothing that is said
+	if l.server.plain == nil && l.o.bursts > 0 { // a floor repeats nothing that is said
 		say("%d beeps in each room", l.o.bursts)
 		l.fallSilent()
 		times, missed, err := l.mouthToEar(ctx)
@@ -83,6 +83,10 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 		return fmt.Errorf("hanging up: %w", err)
 	}
 	r.Dropped = dropped
+	if l.o.compare { // what is left afterwards is no figure of a comparison
+		r.memory(empty, full, usage{})
+		return nil
+	}
 	if err := pause(ctx, settling); err != nil {
 		return err
 	}
@@ -95,6 +99,7 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 // hearAll is the long phase: all speak, and everything is counted.
 func (l *load) hearAll(ctx context.Context, r *report) error {
 	say("all speak for %s", l.o.time)
+	late := l.server.lateness(ctx)
 	for _, leg := range l.legs {
 		leg.call.ResetHeard()
 	}
@@ -115,6 +120,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	busyAfter, _ := machineBusy()
 	span := time.Since(begin)
 	r.packets(l.legs, span)
+	r.lateness = l.server.lateness(ctx).since(late)
 	if known {
 		r.cpu(after.CPU-before.CPU, after.System-before.System, span)
 	}
@@ -123,7 +129,9 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 		others := busyAfter - busyBefore - (after.CPU - before.CPU) - (ownAfter.CPU - ownBefore.CPU)
 		r.OthersCPU = max(0, 100*others.Seconds()/span.Seconds())
 	}
-	r.Tones = heard.verdict()
+	if l.server.plain == nil { // a floor mixes nothing
+		r.Tones = heard.verdict()
+	}
 	pump := l.pump.Stats()
 	r.GeneratorLate, r.GeneratorSkipped = milliseconds(pump.LateMax), pump.Skipped-skipped
 	return nil

@@ -21,16 +21,17 @@ import (
 
 // server is what is under load: a sipconf that we started or that was there, a floor, or a ConfBridge.
 type server struct {
-	addr  string           // host:port
-	pid   int              // 0: unknown
-	ready bool             // known to be up, not to be asked
-	plain []netip.AddrPort // of a floor, which knows no SIP: leg i sends its RTP to the i-th
-	quit  func()           // ends one that is not a process of ours
-	dir   string           // of the one we started: configuration and log
-	tail  string           // end of the log, when the run failed
-	keep  bool
-	cmd   *exec.Cmd
-	gone  chan struct{} // closed when the process has ended
+	addr    string           // host:port
+	pid     int              // 0: unknown
+	ready   bool             // known to be up, not to be asked
+	plain   []netip.AddrPort // of a floor, which knows no SIP: leg i sends its RTP to the i-th
+	figures string           // host:port of its metrics; empty: it has none that we know
+	quit    func()           // ends one that is not a process of ours
+	dir     string           // of the one we started: configuration and log
+	tail    string           // end of the log, when the run failed
+	keep    bool
+	cmd     *exec.Cmd
+	gone    chan struct{} // closed when the process has ended
 }
 
 // startServer runs a sipconf on a loopback address that nobody else uses, so that its RTP ports collide with nobody's.
@@ -71,10 +72,10 @@ func (s *server) start(binary string, o *options) error {
 	if err != nil {
 		return err
 	}
-	s.addr = probe.LocalAddr().String()
+	s.addr, s.figures = probe.LocalAddr().String(), probe.LocalAddr().String() // the same number is free for TCP on an address of our own
 	_ = probe.Close()
-	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: false\nrooms:\n  max_participants: %d\n  max_legs: %d\n",
-		s.addr, max(100, o.legs), max(1000, o.legs))
+	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: false\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\n",
+		s.addr, max(100, o.legs), max(1000, o.legs), s.figures)
 	path := filepath.Join(s.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err

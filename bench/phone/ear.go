@@ -65,6 +65,7 @@ type ear struct {
 	digits    []byte
 	threshold int16 // of an onset; 0: not looked for
 	quiet     int   // samples below the threshold in a row
+	offset    int   // mean of the last frame, while onsets are looked for
 	onsets    []time.Time
 
 	recording []int16
@@ -310,12 +311,19 @@ func (e *ear) press(p packet) {
 // quietBefore is how long it must have been quiet for a sound to have an onset.
 const quietBefore = Rate / 20
 
+// watch looks for onsets. What is the same all the time is no sound: A-law has no zero, so that the silence of 500 legs adds up to an
+// offset of -18 dBFS.
 func (e *ear) watch(frame []int16, at time.Time) {
-	if e.threshold == 0 {
+	if e.threshold == 0 || len(frame) == 0 {
 		return
 	}
+	offset, sum, threshold := e.offset, 0, int(e.threshold)
+	for _, v := range frame {
+		sum += int(v)
+	}
+	e.offset = sum / len(frame)
 	for i, v := range frame {
-		if v < e.threshold && v > -e.threshold {
+		if v := int(v) - offset; v < threshold && v > -threshold {
 			e.quiet++
 			continue
 		}

@@ -139,6 +139,25 @@ func TestEarOnsetsAreExact(t *testing.T) {
 	}
 }
 
+// TestEarTakesAnOffsetForSilence: only what is on top of it is an onset.
+func TestEarTakesAnOffsetForSilence(t *testing.T) {
+	e := newEar(0)
+	e.threshold = 823
+	for i := range 20 {
+		frame := make([]int16, 160)
+		for j := range frame {
+			frame[j] = 4000
+			if i == 10 && j >= 40 {
+				frame[j] += int16(5000 * math.Sin(2*math.Pi*float64(j-40)/8))
+			}
+		}
+		e.watch(frame, epoch.Add(time.Duration(i)*20*time.Millisecond))
+	}
+	if want := epoch.Add(205*time.Millisecond + 125*time.Microsecond); len(e.onsets) != 1 || !e.onsets[0].Equal(want) {
+		t.Errorf("onsets %v, want %s", e.onsets, want)
+	}
+}
+
 func TestG711(t *testing.T) {
 	// ITU-T G.711 tables 1 and 2: the ends and the middle of each law, in 16 bits.
 	for code, want := range map[byte]int16{0x00: -32124, 0x80: 32124, 0xff: 0, 0x7f: 0, 0x8f: 16764, 0xfe: 8} {

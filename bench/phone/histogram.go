@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"iter"
 	"math"
 	"time"
 )
@@ -46,4 +47,15 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 		}
 	}
 	return h.Max
+}
+
+// Steps are the steps that hold anything, from the shortest on: the upper end of each and how many durations lie in it.
+func (h *Histogram) Steps() iter.Seq2[time.Duration, uint64] {
+	return func(yield func(time.Duration, uint64) bool) {
+		for i, n := range h.steps {
+			if n > 0 && !yield(time.Duration(i+1)*histogramStep, uint64(n)) {
+				return
+			}
+		}
+	}
 }

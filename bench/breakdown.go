@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A contender breaks down when calls fail, or when people would hear it: more is lost, or never sent, or comes later than this.
+// One lost packet is not enough, because on a shared machine the phones lose one now and then.
+const (
+	breakLost    = 0.001 // share of the packets
+	breakNotSent = 0.01
+	breakGap     = 60 * time.Millisecond // p99: two packets in a row are missing by then
+	breakHeard   = 0.25                  // share of what should be heard and is not: an overloaded ConfBridge garbles it in time; one hiccup spoils a tenth
+)
+
+// breakdown says why the run is one of a contender that has broken down; empty: it held.
+func breakdown(r *report, err error) string {
+	if err != nil {
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		return "calls fail: " + line
+	}
+	packets := float64(r.PacketsHeard + r.PacketsSent)
+	due := float64(r.PacketsHeard) + float64(r.LostDown) + float64(r.NotSent)
+	switch {
+	case len(r.Dropped) > 0:
+		return fmt.Sprintf("%d calls dropped", len(r.Dropped))
+	case r.PacketsHeard == 0:
+		return "nothing is heard"
+	case float64(r.lost()) > breakLost*packets:
+		return fmt.Sprintf("%.1f %% of the packets lost", 100*float64(r.lost())/packets)
+	case float64(r.NotSent) > breakNotSent*due:
+		return fmt.Sprintf("%.1f %% of the packets not sent", 100*float64(r.NotSent)/due)
+	case r.GapP99 > milliseconds(breakGap):
+		return fmt.Sprintf("p99 of the gaps %.0f ms", r.GapP99)
+	case float64(r.unheard()) > breakHeard*float64(r.pairs()):
+		return fmt.Sprintf("%d of %d tones not heard as they were sent", r.unheard(), r.pairs())
+	case float64(r.BeepsMissed) > breakHeard*float64(r.Beeps)+breakHeard*float64(r.BeepsMissed):
+		return fmt.Sprintf("%d of %d beeps not heard once", r.BeepsMissed, int(r.Beeps)+r.BeepsMissed)
+	}
+	return ""
+}
+
+// pairs is about how many pairs there are of a phone and a tone that it should hear; one for each phone where all is silent.
+func (r *report) pairs() int {
+	return r.Legs * r.inEars()
+}
+
+func (r *report) inEars() int { return max(1, min(r.Talkers, r.Legs/r.Rooms-1)) }
+
+// unheard is how many of the pairs are not as they should be. Tones of others do not count: one gap smears a tone over hundreds of them.
+func (r *report) unheard() int { return r.Tones.Missing + r.Tones.Unheard*r.inEars() }
+
+// outcome is one run of one contender.
+type outcome struct {
+	shape  shape
+	round  int
+	report *report // nil: the run failed
+	broke  string  // why it broke down; empty: it held
+}
+
+// doubtful says that the figures may not be the contender's.
+func (o *outcome) doubtful() bool { return o.report != nil && o.report.doubtful() }
+
+// disturbed says that something else on the machine may have broken it down. That the generator fell behind is no such thing: an
+// overloaded contender takes its processor away.
+func (o *outcome) disturbed() bool { return o.report != nil && o.report.OthersCPU > othersMost }
+
+// climbs says whether a contender is asked for that shape in that round: not if it has broken down in this round with as many legs or
+// fewer while the machine was its own.
+func (c *contender) climbs(s shape, round int) bool {
+	for _, one := range c.runs {
+		if one.round == round && one.broke != "" && one.shape.legs <= s.legs && one.shape.rung && !one.disturbed() {
+			return false
+		}
+	}
+	return true
+}
+
+// ends is the lowest rung at which most of the runs broke down, undisturbed; false if there is none.
+func (c *contender) ends() (at shape, why string, known bool) {
+	for _, s := range c.rungs() {
+		broke, runs := 0, c.at(s)
+		for _, one := range runs {
+			if one.broke != "" && !one.disturbed() {
+				broke++
+				why = one.broke
+			}
+		}
+		if 2*broke > len(runs) {
+			return s, why, true
+		}
+	}
+	return shape{}, "", false
+}
+
+// holds is the uppermost rung below its end at which most of the runs held; false if there is none.
+func (c *contender) holds() (at shape, known bool) {
+	end, _, ended := c.ends()
+	for _, s := range c.rungs() {
+		held, runs := 0, c.at(s)
+		for _, one := range runs {
+			if one.broke == "" {
+				held++
+			}
+		}
+		if 2*held >= len(runs) && (!ended || s.legs < end.legs) {
+			at, known = s, true
+		}
+	}
+	return at, known
+}
+
+// doubts are the rungs at which it broke down in a run that was disturbed.
+func (c *contender) doubts() (at []string) {
+	for _, s := range c.rungs() {
+		if slices.ContainsFunc(c.at(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
+			at = append(at, s.String())
+		}
+	}
+	return at
+}
+
+// rungs are those at which it has run, upwards.
+func (c *contender) rungs() (all []shape) {
+	for _, one := range c.runs {
+		if one.shape.rung && !slices.Contains(all, one.shape) {
+			all = append(all, one.shape)
+		}
+	}
+	slices.SortFunc(all, func(a, b shape) int { return a.legs - b.legs })
+	return all
+}
+
+// at is the runs of a shape.
+func (c *contender) at(s shape) (runs []outcome) {
+	for _, one := range c.runs {
+		if one.shape == s {
+			runs = append(runs, one)
+		}
+	}
+	return runs
+}

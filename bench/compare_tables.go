@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// table has a row for each contender and shape: the median of its runs, and the least and the most.
+func (c *comparison) table(w io.Writer) {
+	fmt.Fprint(w, "## Figures\n\n| | | CPU, µs per leg and tick | gaps p99, ms | mouth to ear p50, ms | p99, ms | lost | not sent | memory, KiB per leg | wrong tones | |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, s := range c.shapes() {
+		for _, one := range c.contenders {
+			if runs := one.at(s); len(runs) > 0 {
+				fmt.Fprintf(w, "| %s | %s | %s | %s |\n", s, one.name, one.cells(s), broken(runs))
+			}
+		}
+	}
+	fmt.Fprint(w, "\nThe median of the runs, and in brackets the least and the most; lost, not sent and wrong tones are sums over all runs.\n"+
+		"Rows by their legs alone are rungs: rooms of ten, all speaking.\n\n")
+}
+
+// cells are the figures of one row.
+func (c *contender) cells(s shape) string {
+	if c.figures(s) == 0 {
+		return strings.Repeat("– | ", 7) + "–"
+	}
+	p50, p99, wrong := "–", "–", "–"
+	if c.sum(s, func(r *report) int64 { return int64(r.Beeps) }) > 0 {
+		p50 = c.of(s, func(r *report) float64 { return r.EarP50 }).String()
+		p99 = c.of(s, func(r *report) float64 { return r.EarP99 }).String()
+	}
+	if c.calls {
+		wrong = fmt.Sprint(c.sum(s, func(r *report) int64 { return int64(r.Tones.wrong()) }))
+	}
+	return fmt.Sprintf("%s | %s | %s | %s | %d | %d | %s | %s", c.of(s, cpuOf), c.of(s, func(r *report) float64 { return r.GapP99 }), p50, p99,
+		c.sum(s, (*report).lost), c.sum(s, func(r *report) int64 { return r.NotSent }),
+		c.of(s, func(r *report) float64 { return float64(r.RSSPerLeg) / 1024 }), wrong)
+}
+
+// broken says how many of the runs broke down, and why the last of them.
+func broken(runs []outcome) string {
+	n, why := 0, ""
+	for _, one := range runs {
+		if one.broke == "" {
+			continue
+		}
+		n++
+		if why = one.broke; one.disturbed() {
+			why += " (in doubt)"
+		}
+	}
+	if n == 0 {
+		return "holds"
+	}
+	return fmt.Sprintf("broken in %d of %d: %s", n, len(runs), why)
+}
+
+func (c *comparison) ratios(w io.Writer) {
+	server, floor, bridge := c.contenders[0], c.contenders[1], c.contenders[2]
+	fmt.Fprint(w, "## Ratios of CPU, round by round\n\n| | sipconf / floor | ConfBridge / sipconf |\n|---|---|---|\n")
+	for _, s := range c.shapes() {
+		cells := [2]string{"not measured", "not measured"}
+		for i, pair := range [][2]*contender{{server, floor}, {bridge, server}} {
+			if r, known := ratio(s, pair[0], pair[1]); known {
+				cells[i] = r.String()
+			}
+		}
+		fmt.Fprintf(w, "| %s | %s | %s |\n", s, cells[0], cells[1])
+	}
+	fmt.Fprintln(w)
+}
+
+// late has a row for each shape: how late the ticks of sipconf began, by its own metrics.
+func (c *comparison) late(w io.Writer) {
+	fmt.Fprint(w, "## Tick lateness of sipconf\n\n| | ticks | later than 1 ms | 5 ms | 10 ms | 20 ms |\n|---|---|---|---|---|---|\n")
+	for _, s := range c.shapes() {
+		sum := c.contenders[0].lateness(s)
+		if sum.ticks == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "| %s | %d |", s, sum.ticks)
+		for _, bound := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond} {
+			share := "–"
+			if i := slices.Index(sum.bounds, bound); i >= 0 {
+				share = fmt.Sprintf("%.3g %%", 100*sum.later(i))
+			}
+			fmt.Fprintf(w, " %s |", share)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprint(w, "\nOf all its loops that have rooms, while all speak.\n\n")
+}
+
+// single has a row for each run, with what makes it doubtful.
+func (c *comparison) single(w io.Writer) {
+	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|\n")
+	for round := 1; round <= c.o.rounds; round++ {
+		for _, step := range c.round {
+			for _, one := range step.contender.at(step.shape) {
+				if one.round == round {
+					fmt.Fprintf(w, "| %d | %s | %s | %s |\n", round, step.shape, step.contender.name, one.row())
+				}
+			}
+		}
+	}
+}
+
+func (o *outcome) row() string {
+	r := o.report
+	if r == nil {
+		return strings.Repeat("– | ", 6) + o.broke
+	}
+	notes := o.broke
+	if o.doubtful() {
+		notes = strings.Trim(notes+"; CAUTION: too busy", "; ")
+	}
+	return fmt.Sprintf("%.2f | %.1f / %.1f | %d, %d, %d | %d | %.0f %%, %d | %.0f %% of a core | %s", r.CPUPerLegTick, r.GapP99, r.GapMax,
+		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, notes)
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func comparing(t *testing.T, args ...string) *comparison {
+	t.Helper()
+	o, err := parseOptions(append([]string{"-compare"}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newComparison(o)
+}
+
+func TestShapesHaveNames(t *testing.T) {
+	var names []string
+	for _, s := range ladder() {
+		names = append(names, s.String())
+		if _, err := newPlan(s.legs, s.rooms, s.talkers); err != nil || s.legs > mostLegs || s.legs%s.rooms != 0 {
+			t.Errorf("%s cannot be run: %v", s, err)
+		}
+	}
+	want := "50 legs|100 legs|200 legs|400 legs|700 legs|1000 legs|1 room of 1000, 1 speak|1 room of 1000, 10 speak|333 rooms of 3|500 rooms of 1"
+	if got := strings.Join(names, "|"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := rung(1000).seats(); got != "100 rooms of 10" {
+		t.Errorf("the uppermost rung is %s", got)
+	}
+}
+
+// TestAQuickLadderFits: what is chosen ends in time, what is not is named, and the 200 legs that we promise are there.
+func TestAQuickLadderFits(t *testing.T) {
+	c := comparing(t, "-ladder", "-quick")
+	if all := c.estimate(c.o.rounds); all > quickTime || c.o.rounds != 1 {
+		t.Errorf("%d rounds take %s", c.o.rounds, all)
+	}
+	for _, one := range c.contenders {
+		if !slices.Contains(c.round, step{rung(200), one}) || !slices.Contains(c.round, step{rung(400), one}) {
+			t.Errorf("%s is not asked for 200 and 400 legs", one.name)
+		}
+	}
+	order := ladder()
+	if !slices.IsSortedFunc(c.round, func(a, b step) int { return slices.Index(order, a.shape) - slices.Index(order, b.shape) }) {
+		t.Errorf("not in the ladder's order: %v", c.round)
+	}
+	if !slices.Contains(c.left, "sipconf at 333 rooms of 3") {
+		t.Errorf("left out: %q", c.left)
+	}
+	if chosen, left := c.quickly(time.Second); len(chosen) > 0 || len(left) < 10 {
+		t.Errorf("in a second: %v", chosen)
+	}
+	if slow := comparing(t, "-ladder", "-quick", "-time", "20s"); slow.estimate(1) > quickTime {
+		t.Errorf("with longer windows: %s", slow.estimate(1))
+	}
+}
+
+func TestTheWholeLadder(t *testing.T) {
+	c := comparing(t, "-ladder")
+	if len(c.round) != 3*len(ladder()) || len(c.left) > 0 || c.o.rounds != 3 {
+		t.Errorf("%d steps in %d rounds, left %q", len(c.round), c.o.rounds, c.left)
+	}
+	if all := c.estimate(c.o.rounds); all < 15*time.Minute || all > 40*time.Minute {
+		t.Errorf("it takes %s, which bench/README.md does not say", all)
+	}
+	for i, s := range c.round { // alternately
+		if s.contender != c.contenders[i%3] {
+			t.Errorf("step %d is %s", i, s.contender.name)
+		}
+	}
+}
+
+func TestBreakdown(t *testing.T) {
+	good := report{Legs: 200, Rooms: 20, Talkers: 10, PacketsHeard: 50_000, PacketsSent: 50_000, LostDown: 100, NotSent: 500, GapP99: 60,
+		Tones: verdict{Missing: 450}, Beeps: 750, BeepsMissed: 250}
+	for _, tc := range []struct {
+		want   string
+		change func(*report)
+	}{
+		{"", func(*report) {}},
+		{"2 calls dropped", func(r *report) { r.Dropped = make([]string, 2) }},
+		{"nothing is heard", func(r *report) { r.PacketsHeard = 0 }},
+		{"0.1 % of the packets lost", func(r *report) { r.LostUp = 1 }},
+		{"1.0 % of the packets not sent", func(r *report) { r.NotSent = 520 }},
+		{"p99 of the gaps 61 ms", func(r *report) { r.GapP99 = 61 }},
+		{"459 of 1800 tones not heard as they were sent", func(r *report) { r.Tones.Unheard, r.Tones.Foreign = 1, 5000 }},
+		{"251 of 1001 beeps not heard once", func(r *report) { r.BeepsMissed = 251 }},
+	} {
+		r := good
+		tc.change(&r)
+		if got := breakdown(&r, nil); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+	if got := breakdown(nil, errors.New("calling in: leg 3: 503\nleg 4: 503")); got != "calls fail: calling in: leg 3: 503" {
+		t.Error(got)
+	}
+}
+
+// TestTheLadderEndsWhereOneBreaksDown: within the round; each round climbs again, and most of the runs decide.
+func TestTheLadderEndsWhereOneBreaksDown(t *testing.T) {
+	c := &contender{name: "ConfBridge"}
+	ran := func(legs, round int, broke string, others float64) {
+		c.runs = append(c.runs, outcome{rung(legs), round, &report{OthersCPU: others}, broke})
+	}
+	ran(200, 1, "", 0)
+	ran(400, 1, "silence", 0)
+	if c.climbs(rung(700), 1) || c.climbs(shape{1000, 1, 1, false}, 1) || !c.climbs(rung(50), 1) || !c.climbs(rung(700), 2) {
+		t.Error("it climbs on, or not again")
+	}
+	if got := c.verdict(); got != "It holds 200 legs and breaks down at 400 legs: silence." {
+		t.Error(got)
+	}
+	ran(400, 2, "", 0)
+	ran(700, 2, "gaps", 50)
+	if !c.climbs(rung(1000), 2) {
+		t.Error("what the machine was too busy for ends the ladder")
+	}
+	if got := c.verdict(); got != "It holds 400 legs. In doubt, because something else kept the machine busy: it broke down at 700 legs." {
+		t.Error(got)
+	}
+	ran(700, 3, "gaps", 0)
+	ran(700, 4, "gaps", 0)
+	if got := c.verdict(); !strings.HasPrefix(got, "It holds 400 legs and breaks down at 700 legs: gaps. In doubt") {
+		t.Error(got)
+	}
+	if got := broken(c.at(rung(400))); got != "broken in 1 of 2: silence" {
+		t.Error(got)
+	}
+}
+
+// TestARunThatFailsIsABreakdown: it ends the ladder of the one and not of the others, and its place in the report says why.
+func TestARunThatFailsIsABreakdown(t *testing.T) {
+	c := comparing(t, "-ladder", "-rounds", "1")
+	for _, one := range c.contenders {
+		one.start = func(context.Context, *options) (*server, error) { return nil, errors.New("no room\nat all") }
+	}
+	c.run(t.Context())
+	var b strings.Builder
+	c.write(&b, c.pictures(), nil)
+	for _, one := range c.contenders {
+		if len(one.runs) != 1 || one.measured() || !strings.Contains(b.String(), "| 1 | 50 legs | "+one.name+" | – | – | – | – | – | – | calls fail: no room |") {
+			t.Errorf("%s has %d runs:\n%s", one.name, len(one.runs), b.String())
+		}
+	}
+}
+
+func TestLatenessIsReadFromTheMetrics(t *testing.T) {
+	read := func(text string) lateness {
+		t.Helper()
+		l, err := readLateness(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	const name = "# TYPE sipconf_tick_lateness_seconds histogram\nsipconf_tick_lateness_seconds"
+	before := read(name + "_bucket{le=\"0.0001\"} 3\n" + name + "_bucket{le=\"0.04\"} 4\n" + name + "_bucket{le=\"+Inf\"} 5\n" + name + "_count 5\nother 3\n")
+	after := read(name + "_bucket{le=\"0.0001\"} 1.000003e+06\n" + name + "_bucket{le=\"0.04\"} 1.500004e+06\n" + name + "_count 2.000005e+06\n")
+	l := after.since(before)
+	if l.ticks != 2_000_000 || l.later(0) != 0.5 || l.later(1) != 0.25 || l.bounds[1] != 40*time.Millisecond {
+		t.Errorf("%+v", l)
+	}
+	if sum := l.plus(l); sum.ticks != 4_000_000 || sum.later(1) != 0.25 || (lateness{}).plus(l).ticks != l.ticks {
+		t.Errorf("%+v", sum)
+	}
+	if _, err := readLateness(strings.NewReader(`sipconf_tick_lateness_seconds_bucket{le="x"} 3`)); err == nil {
+		t.Error("a bound of x is taken")
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// spread is a figure of several runs.
+type spread struct{ least, median, most float64 }
+
+// spreadOf is that of some values; the lower one of the two in the middle. No values are zeros.
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{}
+	}
+	v := slices.Sorted(slices.Values(values))
+	return spread{v[0], v[(len(v)-1)/2], v[len(v)-1]}
+}
+
+func (s spread) String() string {
+	if s.least == s.most {
+		return fmt.Sprintf("%.2f", s.median)
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median, s.least, s.most)
+}
+
+// of is one figure of all runs of a shape that have figures.
+func (c *contender) of(s shape, figure func(*report) float64) spread {
+	var values []float64
+	for _, one := range c.at(s) {
+		if one.report != nil {
+			values = append(values, figure(one.report))
+		}
+	}
+	return spreadOf(values)
+}
+
+// figures is how many runs of a shape have any.
+func (c *contender) figures(s shape) int {
+	return int(c.sum(s, func(*report) int64 { return 1 }))
+}
+
+func (c *contender) sum(s shape, figure func(*report) int64) (n int64) {
+	for _, one := range c.at(s) {
+		if one.report != nil {
+			n += figure(one.report)
+		}
+	}
+	return n
+}
+
+func cpuOf(r *report) float64 { return r.CPUPerLegTick }
+
+// ratio is how much CPU one takes of the other's at a shape, round by round, so that what slows the machine for a while slows both.
+func ratio(s shape, of, to *contender) (_ spread, known bool) {
+	var values []float64
+	for _, one := range of.at(s) {
+		for _, other := range to.at(s) {
+			if one.round == other.round && one.report != nil && other.report != nil && other.report.CPUPerLegTick > 0 {
+				values = append(values, one.report.CPUPerLegTick/other.report.CPUPerLegTick)
+			}
+		}
+	}
+	return spreadOf(values), len(values) > 0
+}
