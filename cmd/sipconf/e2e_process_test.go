@@ -192,34 +192,6 @@ func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
 	}
 }
 
-// TestE2EFewFiles: what an operator is told whose system lets us open fewer files than he wants calls.
-func TestE2EFewFiles(t *testing.T) {
-	binary := program(t)
-	for limit, told := range map[int]bool{263: true, 264: false} {
-		file := filepath.Join(t.TempDir(), "config.yaml")
-		config := fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n", freeUDP(t))
-		if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		s := &started{Cmd: exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec %q serve --config %q", limit, binary, file)),
-			log: &lockedBuffer{}, ended: make(chan error, 1)}
-		s.Stderr = s.log
-		if err := s.Start(); err != nil {
-			t.Fatal(err)
-		}
-		go func() { s.ended <- s.Wait() }()
-		t.Cleanup(func() { s.Process.Kill() })
-		s.says(t, "sipconf is serving")
-		if got := strings.Contains(s.log.String(), "LimitNOFILE="); got != told {
-			t.Errorf("with a limit of %d files for 100 calls it warns: %t, want %t:\n%s", limit, got, told, s.log)
-		}
-		s.Process.Signal(syscall.SIGTERM)
-		if err := s.ends(t, endTime); err != nil {
-			t.Errorf("exit: %v", err)
-		}
-	}
-}
-
 func TestE2EWhatTheOperatorIsTold(t *testing.T) {
 	binary := program(t)
 	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
