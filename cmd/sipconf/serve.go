@@ -38,6 +38,7 @@ func (c *serveCmd) Run(p *process) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", "err", warning.String())
 	}
+	saveMemory()
 	allowFiles(cfg, log)
 	s, err := newServer(cfg, log)
 	if err != nil {
