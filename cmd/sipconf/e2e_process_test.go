@@ -75,15 +75,19 @@ func (s *started) ends(t *testing.T, within time.Duration) error {
 	}
 }
 
-// freeUDP is a port of 127.0.0.1 that nobody has.
+// freeUDP is a port of 127.0.0.1 that nobody has, and none of the media.ports of these tests, which are among those that the system hands out.
 func freeUDP(t *testing.T) int {
 	t.Helper()
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close() // not before another one is found
+		if port := conn.LocalAddr().(*net.UDPAddr).Port; port < 41000 || port > 41199 {
+			return port
+		}
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port
 }
 
 func TestE2ESignals(t *testing.T) {
