@@ -23,10 +23,12 @@ type notice struct {
 	sentTS    uint32 // timestamp of the sound that is due
 	sentAt    int64  // at this time
 	clockRate uint32
-	ssrc      uint32 // of the source now heard
-	newest    uint32 // its newest sequence number, unwrapped
-	expected  uint32 // packets of it
-	noise     uint32 // its jitter in timestamp units
+	ssrc      uint32        // of the source now heard
+	newest    uint32        // its newest sequence number, unwrapped
+	expected  uint32        // packets of it
+	noise     uint32        // its jitter in timestamp units
+	playing   bool          // there is something to play, so that
+	held      time.Duration // so much is on hand after the tick
 }
 
 // shown is the last copy.  From any goroutine.
@@ -58,6 +60,7 @@ func (l *Leg) notice() notice {
 		stats: l.Stats(), heardAt: s.Figures.HeardAt, clockRate: uint32(l.codec.ClockRate),
 		sentTS: s.Sender.TS + l.out.unitsOf(l.out.filled), sentAt: s.Sender.Clock,
 		ssrc: s.Source.SSRC, newest: uint32(s.Source.Seqs.Newest), expected: uint32(s.Source.Seqs.Expected()), noise: uint32(s.Source.Jitter),
+		playing: l.jitter.Playing, held: frameTime * time.Duration(l.jitter.onHand()) / time.Duration(l.jitter.Frame),
 	}
 }
 

@@ -77,16 +77,15 @@ func (c *control) wire() Conn {
 // found is told by the tick where the peer is.  It allocates, once in a negotiation.
 func (c *control) found(source netip.AddrPort) { c.source.Store(&source) }
 
-// serve takes what has come and sends a report when one is due.
-func (c *control) serve(l *Leg, now int64) {
+// serve takes what has come, by way of b, and sends a report when one is due.
+func (c *control) serve(l *Leg, now int64, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil || c.closed {
 		return
 	}
-	var b [maxDatagram]byte
 	for range 16 { // a flood waits, and is dropped by the kernel
-		n, from, ok := c.wire().Recv(b[:])
+		n, from, ok := c.wire().Recv(b)
 		if !ok {
 			break
 		}

@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Distribution is how durations were spread since the engine was made.  Plain data.
 type Distribution struct {
@@ -34,6 +37,25 @@ func distribution(hs []*histogram, bounds []time.Duration) Distribution {
 		}
 	}
 	return d
+}
+
+// PlayoutDelays are the quantiles of how much sound is held back in the jitter buffers of all legs that play, after a tick, as of some
+// 300 ms ago at most: what the buffer adds to the packet and to the wait for the tick.  Quantile 1 is the most; zeros when no leg plays.
+func (e *Engine) PlayoutDelays(quantiles ...float64) []time.Duration {
+	var held []time.Duration
+	for _, leg := range e.all() {
+		if n := leg.shown(); n.playing {
+			held = append(held, n.held)
+		}
+	}
+	slices.Sort(held)
+	delays := make([]time.Duration, len(quantiles))
+	for i, q := range quantiles {
+		if len(held) > 0 {
+			delays[i] = held[min(int(q*float64(len(held))), len(held)-1)]
+		}
+	}
+	return delays
 }
 
 // lowest is the lower end of a step.

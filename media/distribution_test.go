@@ -22,3 +22,22 @@ func TestDistributionCountsAtItsBounds(t *testing.T) {
 		}
 	}
 }
+
+func TestPlayoutDelays(t *testing.T) {
+	e := &Engine{legs: make(map[*Leg]struct{})}
+	for i := range 100 {
+		l := NewLeg(LegConfig{}, deaf{})
+		l.jitter.Playing, l.jitter.Next, l.jitter.End = i < 50, 1000, 1000+int64(i)*8
+		l.show()
+		e.legs[l] = struct{}{}
+	}
+	got := e.PlayoutDelays(0, 0.5, 0.99, 1)
+	for i, want := range []time.Duration{0, 25 * time.Millisecond, 49 * time.Millisecond, 49 * time.Millisecond} {
+		if got[i] != want {
+			t.Errorf("delay %d is %v, want %v", i, got[i], want)
+		}
+	}
+	if got := (&Engine{}).PlayoutDelays(0.5); got[0] != 0 {
+		t.Errorf("without legs: %v", got)
+	}
+}

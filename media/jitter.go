@@ -13,10 +13,12 @@ const (
 	guardStep  = 5   // a packet that came too late raises the guard by so much, a calm lowers it again
 	calmLong   = 500 // ticks without a late packet after which a lower guard is tried
 	jitterMax  = 100 // default of the most slack
+	astray     = 512 // a packet that lies so far behind the playing is not of this stream
+	kept       = 64  // played sound that is kept for concealment: a pitch period, and what it is compared with
 )
 
-// MostJitter is the most sound that a jitter buffer may be told to hold back.  With more, packets that come after a stall would lie
-// so far ahead that they look like those of a sender that has set its clock (put); and nobody can talk over half a second.
+// MostJitter is the most sound that a jitter buffer may be told to hold back: nobody can talk over half a second, and the ring would
+// have to be larger (mostRing).
 const MostJitter = 400 * time.Millisecond
 
 // JitterState is what the playout of one stream has learnt and where it stands: plain data, positions in samples.
@@ -83,8 +85,12 @@ func (j *jitter) setUp(frame int, limit time.Duration) {
 		j.Limit = int64(frame) * int64(min(limit, MostJitter)) / int64(frameTime)
 	}
 	j.Guard = j.samples(guardLeast)
-	j.ring.clear()
+	j.ring.fit(int(j.samples(int64(maxPacket/time.Millisecond)) + 2*j.Limit + j.samples(kept))) // see reach
 }
+
+// reach is how far ahead of the playing a packet may end.  Behind it lies what concealment learns from, also when the playing goes back
+// for a late packet, by the limit at most.
+func (j *jitter) reach() int64 { return int64(len(j.ring.samples)) - j.Limit - j.samples(kept) }
 
 // samples is that many milliseconds.
 func (j *jitter) samples(ms int64) int64 { return int64(j.Frame) * ms / 20 }
@@ -148,7 +154,8 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 		j.came(at, n, transit)
 		j.start(at)
 	}
-	if ahead := at - j.Next; ahead+n > ringSize/2 || ahead < -ringSize/2 {
+	j.makeRoom(at, n)
+	if ahead := at - j.Next; ahead+n > j.reach() || ahead < -j.samples(astray) {
 		if !j.leaps(at) {
 			return jumped
 		}
@@ -181,6 +188,16 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	return stored
 }
 
+// makeRoom skips the oldest of what waits when a packet that goes on from it would lie beyond the ring: after a stall all that was
+// held up comes at once, and most of it is too late to be played (capped).
+func (j *jitter) makeRoom(at, n int64) {
+	over := at + n - j.Next - j.reach()
+	if gap := at - j.End; over > 0 && gap >= 0 && gap <= j.Limit && over <= j.onHand() {
+		j.skip(over)
+		j.History = 0
+	}
+}
+
 // came learns from the arrival of a packet.  One that is out of all measure comes by another clock: the sender has set his, as after a
 // pause or at music on hold, and what was learnt by the old one is void.
 func (j *jitter) came(at, n, transit int64) {
@@ -205,7 +222,7 @@ func divisor(a, b int64) int64 {
 // leaps decides about a packet that lies far from all others.  One alone is dropped; when the next one lies near it, or nothing else is
 // on hand, the sender has set his clock, and the playing starts anew there.
 func (j *jitter) leaps(at int64) bool {
-	near := j.Jumped && at-j.JumpAt < ringSize/2 && j.JumpAt-at < ringSize/2
+	near := j.Jumped && at-j.JumpAt < j.samples(astray) && j.JumpAt-at < j.samples(astray)
 	if near || j.starved() {
 		return true
 	}

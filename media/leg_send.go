@@ -9,11 +9,11 @@ import (
 // outbox gathers the code words of frames until they fill a packet of the agreed length.  A frame that is a packet by itself, as nearly all
 // are, is made on the desk instead.  Owned by the leg's owner.
 type outbox struct {
-	filled int                         // bytes gathered
-	full   int                         // bytes of a whole packet
-	frame  int                         // bytes of a frame
-	units  uint32                      // timestamp units of a frame
-	packet [headerSize + 2*maxOut]byte // room for a header, what is gathered, and one frame more
+	filled int    // bytes gathered
+	full   int    // bytes of a whole packet
+	frame  int    // bytes of a frame
+	units  uint32 // timestamp units of a frame
+	packet []byte // room for a header, what is gathered, and one frame more; nil as long as a frame is a packet
 }
 
 // maxOut is the most payload of ours: 60 ms of a codec with 64 kbit/s.
@@ -23,6 +23,9 @@ const maxOut = 480
 func (o *outbox) size(ptime time.Duration, c *codec.Codec) {
 	o.frame, o.units = c.FrameBytes(), uint32(c.ClockRate/50)
 	o.full = o.frame * int(ptime/time.Millisecond) / 20
+	if o.full != o.frame && o.packet == nil {
+		o.packet = make([]byte, headerSize+2*maxOut) // once in a negotiation
+	}
 }
 
 // empty drops what is gathered; the timestamps go on over it.

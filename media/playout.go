@@ -34,7 +34,7 @@ func (j *jitter) play(dst []int16) bool {
 // advance has played n samples.
 func (j *jitter) advance(n int) {
 	j.Next += int64(n)
-	j.History = min(j.History+int64(n), ringSize/4)
+	j.History = min(j.History+int64(n), j.samples(kept))
 }
 
 // spoken ends a silence when sound is played that comes after its beginning.

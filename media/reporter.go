@@ -34,6 +34,7 @@ func (r *reporter) run(e *Engine) {
 	defer r.done.Done()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	b := make([]byte, maxDatagram) // one for all: of each leg it would be 2 KiB of garbage a second
 	for {
 		select {
 		case <-r.stop:
@@ -41,7 +42,7 @@ func (r *reporter) run(e *Engine) {
 		case <-second.C:
 			readWall() // no loop may be ticking
 			for _, leg := range e.all() {
-				leg.control.serve(leg, monotonic())
+				leg.control.serve(leg, monotonic(), b)
 			}
 		}
 	}

@@ -50,6 +50,7 @@ func (d *doorman) Accept() (net.Conn, error) {
 		case !d.gate.trusted.contains(conn.RemoteAddr().String()):
 			d.turnAway(conn)
 		default:
+			classify(conn)
 			if line := d.admit(conn); line != nil {
 				return line, nil
 			}

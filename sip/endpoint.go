@@ -62,10 +62,12 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	var address net.Addr
 	if listener.Packet != nil {
 		e.network = "UDP"
+		classify(listener.Packet)
 		address = listener.Packet.LocalAddr()
 		e.listener.Packet = guard
 	} else {
 		e.network = "TCP"
+		classify(listener.Stream)
 		address = listener.Stream.Addr()
 		e.listener.Stream = newDoorman(listener.Stream, guard)
 	}
@@ -78,7 +80,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, sipgo.NewParser(), nil,
 		sipgo.WithTransportLayerLogger(quiet),
-		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime}}))
+		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime, DialerCreate: dialer}}))
 	guard.sources = func() int { return e.transport.Pool("udp").Size() }
 	// Our hook is registered before the transaction layer's, and both run on
 	// the reading goroutine: a message is still ours alone here.

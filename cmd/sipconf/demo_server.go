@@ -22,7 +22,9 @@ func startDemoServer(screen *screen, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := newServer(demoConfig(port), log)
+	config := demoConfig(port)
+	allowFiles(config, log)
+	server, err := newServer(config, log)
 	if err != nil {
 		return nil, fmt.Errorf("starting the server: %w", err)
 	}

@@ -65,6 +65,10 @@ func TestE2EMetrics(t *testing.T) {
 	o.eventually("packets and ticks are counted", func() bool {
 		return o.figure("sipconf_rtp_packets_received_total") >= 40 && o.figure("sipconf_rtp_packets_sent_total") >= 40 && o.figure("sipconf_ticks_total") >= 20
 	})
+	o.eventually("somebody's sound is held back", func() bool { return o.figure(`sipconf_playout_delay_seconds{quantile="1"}`) > 0 })
+	if half, most := o.figure(`sipconf_playout_delay_seconds{quantile="0.5"}`), o.figure(`sipconf_playout_delay_seconds{quantile="1"}`); half > most || most > 0.2 {
+		t.Errorf("half of the legs hold back %v s, one %v s", half, most)
+	}
 	received := o.figure("sipconf_rtp_packets_received_total")
 	if n, sum := o.figure("sipconf_tick_lateness_seconds_count"), o.figure("sipconf_tick_lateness_seconds_sum"); n < 20 || sum <= 0 {
 		t.Errorf("lateness of %v ticks, %v s in all", n, sum)

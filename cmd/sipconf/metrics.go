@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sipconf/sipconf/media"
@@ -43,7 +45,7 @@ func newMetrics(s *server) *metrics {
 	for _, outcome := range []string{outcomeJoined, outcomeNoNumber, outcomeNoGroups, outcomeRoomFull, outcomeServerFull, outcomeUnanswered} {
 		m.calls.WithLabelValues(outcome) // so that each is there from the beginning
 	}
-	m.registry.MustRegister(m.calls, (*figures)(s))
+	m.registry.MustRegister(m.calls, (*figures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -69,7 +71,7 @@ func counter(name, help string, read func(*scrape) float64) figure {
 	return figure{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, read}
 }
 
-// all is every number, except histograms and the calls.
+// all is every number, except histograms, quantiles, the calls and those of the process.
 var all = []figure{
 	gauge("sipconf_legs", "Legs that are open.", func(s *scrape) float64 { return float64(s.media.Legs) }),
 	gauge("sipconf_rooms", "Rooms that exist.", func(s *scrape) float64 { return float64(s.server.rooms.Stats().Rooms) }),
@@ -105,7 +107,11 @@ var all = []figure{
 var (
 	latenessDesc = prometheus.NewDesc("sipconf_tick_lateness_seconds", "How long after their time ticks began.", nil, nil)
 	endDesc      = prometheus.NewDesc("sipconf_tick_end_seconds", "How long after their time ticks had ended; at 0.02 the clock is full.", nil, nil)
+	playoutDesc  = prometheus.NewDesc("sipconf_playout_delay_seconds", "How much sound is held back in the jitter buffers, over all legs that play, now.", []string{"quantile"}, nil)
 )
+
+// playoutQuantiles are those of the legs: half of them, nearly all, and the one that waits most.
+var playoutQuantiles = []float64{0.5, 0.9, 0.99, 1}
 
 // tickBounds are the buckets of the two histograms.
 var tickBounds = []time.Duration{
@@ -122,6 +128,7 @@ func (f *figures) Describe(c chan<- *prometheus.Desc) {
 	}
 	c <- latenessDesc
 	c <- endDesc
+	c <- playoutDesc
 }
 
 func (f *figures) Collect(c chan<- prometheus.Metric) {
@@ -132,6 +139,10 @@ func (f *figures) Collect(c chan<- prometheus.Metric) {
 	begin, end := f.engine.Distributions(tickBounds)
 	c <- histogramOf(latenessDesc, begin)
 	c <- histogramOf(endDesc, end)
+	for i, delay := range f.engine.PlayoutDelays(playoutQuantiles...) {
+		quantile := strconv.FormatFloat(playoutQuantiles[i], 'g', -1, 64)
+		c <- prometheus.MustNewConstMetric(playoutDesc, prometheus.GaugeValue, delay.Seconds(), quantile)
+	}
 }
 
 func histogramOf(desc *prometheus.Desc, d media.Distribution) prometheus.Metric {

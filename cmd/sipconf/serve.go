@@ -38,10 +38,8 @@ func (c *serveCmd) Run(p *process) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", "err", warning.String())
 	}
-	if limit, few := fewFiles(cfg.Rooms.MaxLegs); few {
-		log.Warn("rooms.max_legs calls would need more open files than this process may have: raise LimitNOFILE= of the systemd unit, or ulimit -n",
-			"max_legs", cfg.Rooms.MaxLegs, "need", filesFor(cfg.Rooms.MaxLegs), "limit", limit)
-	}
+	saveMemory()
+	allowFiles(cfg, log)
 	s, err := newServer(cfg, log)
 	if err != nil {
 		return err
@@ -77,18 +75,4 @@ func untilSignal() (ctx context.Context, end func()) {
 		}
 	})
 	return ctx, sync.OnceFunc(func() { close(ended); stop() })
-}
-
-// filesFor is how many files the server has open with so many legs: the sockets for RTP and RTCP of
-// each, and what it needs besides: listeners, TCP connections, the log.
-func filesFor(legs int) uint64 { return 2*uint64(legs) + 64 }
-
-// fewFiles says whether this process may open fewer files than so many legs need, and how many it
-// may. Go has raised the soft limit to the hard one by now.
-func fewFiles(legs int) (limit uint64, few bool) {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return 0, false // then we do not know
-	}
-	return files.Cur, files.Cur < filesFor(legs)
 }

@@ -86,6 +86,13 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 // messages waits there while the parser works.
 const socketBuffer = 4 << 20
 
+// singlePath is TCP as phones speak it. Multipath TCP, which net.Listen would take, knows no traffic
+// class over IPv6.
+var singlePath = func() (c net.ListenConfig) {
+	c.SetMultipathTCP(false)
+	return c
+}()
+
 // listen opens the listeners, or none.
 func (s *server) listen(listen []listener) (sockets []sip.Listener, err error) {
 	defer func() {
@@ -108,7 +115,7 @@ func (s *server) listen(listen []listener) (sockets []sip.Listener, err error) {
 			conn.(*net.UDPConn).SetReadBuffer(socketBuffer) // as much of it as the kernel allows
 			socket.Packet, bound = conn, conn.LocalAddr()
 		} else {
-			stream, err := net.Listen(network, l.Addr.String())
+			stream, err := singlePath.Listen(context.Background(), network, l.Addr.String())
 			if err != nil {
 				return sockets, explainListen(l, err)
 			}

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// gcPercent is how much the heap may grow, in percent of what lives, before it is collected.  Go's own 100 doubles it: half the
+// memory would be garbage, or kept for some.  A server in which everybody talks makes next to none, as the tick allocates nothing, so
+// that collecting after a quarter costs a few milliseconds every half minute.
+const gcPercent = 25
+
+// saveMemory sets that, unless the operator has set GOGC himself.
+func saveMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
