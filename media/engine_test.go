@@ -99,7 +99,11 @@ func TestE2ETwoCallersOnLoopback(t *testing.T) {
 				peer.WriteToUDPAddrPort(raw, leg.LocalAddr())
 			}
 			for range 10 {
-				<-heard
+				select {
+				case <-heard:
+				case <-time.After(10 * time.Second):
+					t.Fatal("what was sent is not heard")
+				}
 			}
 			run(t, loop, func() { loop.Remove(bus) })
 			leg.Close()

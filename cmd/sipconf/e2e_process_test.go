@@ -39,11 +39,17 @@ type started struct {
 
 func start(t *testing.T, binary, config string) *started {
 	t.Helper()
+	return startAs(t, config, func(file string) *exec.Cmd { return exec.Command(binary, "serve", "--config", file) })
+}
+
+// startAs is start, with a command line of the caller's for the file of the configuration.
+func startAs(t *testing.T, config string, command func(file string) *exec.Cmd) *started {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &started{Cmd: exec.Command(binary, "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1), config: file}
+	s := &started{Cmd: command(file), log: &lockedBuffer{}, ended: make(chan error, 1), config: file}
 	s.Stderr = s.log
 	if err := s.Start(); err != nil {
 		t.Fatal(err)

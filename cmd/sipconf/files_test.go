@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,19 +34,9 @@ func TestMostLegs(t *testing.T) {
 // startLimited is start, with the words of a shell before it that set limits.
 func startLimited(t *testing.T, binary, limits, config string) *started {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s := &started{Cmd: exec.Command("sh", "-c", fmt.Sprintf("%s; exec %q serve --config %q", limits, binary, file)),
-		log: &lockedBuffer{}, ended: make(chan error, 1), config: file}
-	s.Stderr = s.log
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { s.ended <- s.Wait() }()
-	t.Cleanup(func() { s.Process.Kill() })
-	return s
+	return startAs(t, config, func(file string) *exec.Cmd {
+		return exec.Command("sh", "-c", fmt.Sprintf("%s; exec %q serve --config %q", limits, binary, file))
+	})
 }
 
 // TestE2EFewFiles: what an operator is told whose system lets us open fewer files than his settings allow calls.  It serves all the same.
