@@ -28,6 +28,7 @@ type seat struct {
 }
 
 const (
+	levelled        = -23.0         // dBFS: where levelling leaves a tone alone
 	lowest, highest = 300.0, 3400.0 // Hz: what a telephone carries
 	spacing         = 8             // lines between two tones: beyond 3 a Hann window hears nothing of the neighbour
 )
@@ -45,7 +46,7 @@ func newPlan(legs, rooms, talkers int) (*plan, error) {
 	}
 	// All talkers of a room at their peaks at once must not saturate.
 	most := max(1, min(talkers, (legs+rooms-1)/rooms))
-	p.level = min(-25, 20*math.Log10(0.7/float64(most)))
+	p.level = min(levelled, 20*math.Log10(0.7/float64(most)))
 	return p, nil
 }
 
@@ -68,6 +69,9 @@ func (p *plan) seat(legs, rooms, talkers int) bool {
 	}
 	return true
 }
+
+// keepsLevel says that levelling would not change what is spoken, so that it may be on, as it is by default.
+func (p *plan) keepsLevel() bool { return p.level > levelled-1 }
 
 // length is the time of one window.
 func (p *plan) length() time.Duration { return time.Duration(p.window) * time.Second / phone.Rate }
