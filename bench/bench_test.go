@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,25 +12,50 @@ import (
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
-func TestEveryLegHasATone(t *testing.T) {
-	for _, size := range []struct{ legs, rooms int }{{1, 1}, {200, 20}, {396, 3}, {1000, 100}, {1500, 20}} {
+func TestEveryTalkerOfARoomHasATone(t *testing.T) {
+	for _, size := range []struct{ legs, rooms int }{{1, 1}, {200, 20}, {396, 3}, {1000, 100}, {1500, 20}, {2400, 240}, {1000, 1}, {999, 333}, {3960, 396}} {
 		p, err := newPlan(size.legs, size.rooms, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
 		line := phone.Rate / float64(p.window)
+		tones, rooms := map[float64]int{}, map[string]int{}
 		for i, s := range p.legs {
-			if s.hz < lowest || s.hz > highest+line*spacing || s.room != i%size.rooms {
+			if s.hz < lowest || s.hz > highest || s.room != i%size.rooms || s.hz != p.tones[s.tone] {
 				t.Errorf("%d legs: leg %d is %+v", size.legs, i, s)
 			}
-			if i > 0 && s.hz-p.legs[i-1].hz < line*(spacing-0.01) {
-				t.Errorf("%d legs: leg %d is %.2f Hz from the one before", size.legs, i, s.hz-p.legs[i-1].hz)
+			tones[s.hz]++
+		}
+		for i := range p.tones[1:] {
+			if p.tones[i+1]-p.tones[i] < line*(spacing-0.01) {
+				t.Errorf("%d legs: tone %d is %.2f Hz from the one before", size.legs, i, p.tones[i+1]-p.tones[i])
 			}
 		}
+		if size.legs <= 396 && len(tones) != size.legs {
+			t.Errorf("%d legs have %d tones", size.legs, len(tones))
+		}
+		for room, spoken := range p.spoken {
+			if n := count(spoken); n != min(10, size.legs/size.rooms) {
+				t.Errorf("%d legs: %d tones in room %d", size.legs, n, room)
+			}
+			rooms[fmt.Sprint(spoken)]++
+		}
+		if len(rooms) != size.rooms {
+			t.Errorf("%d legs: rooms that speak the same tones", size.legs)
+		}
 	}
-	if _, err := newPlan(5000, 10, 10); err == nil {
-		t.Error("5000 tones cannot be told apart")
+	if _, err := newPlan(1000, 1, 1000); err == nil {
+		t.Error("1000 tones cannot be told apart in one room")
 	}
+}
+
+func count(flags []bool) (n int) {
+	for _, f := range flags {
+		if f {
+			n++
+		}
+	}
+	return n
 }
 
 // mixed is what a leg would hear in a room that mixes as told: the tones of these legs, as G.711 carries them.

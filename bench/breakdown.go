@@ -68,20 +68,34 @@ func (o *outcome) doubtful() bool { return o.report != nil && o.report.doubtful(
 // overloaded contender takes its processor away.
 func (o *outcome) disturbed() bool { return o.report != nil && o.report.OthersCPU > othersMost }
 
-// climbs says whether a contender is asked for that shape in that round: not if it has broken down in this round with as many legs or
-// fewer while the machine was its own.
+// climbs says whether a contender is asked for that shape in that round: not if it has broken down in this round on the same way with as many
+// legs or fewer, or with half as many in rooms of ten, while the machine was its own.
 func (c *contender) climbs(s shape, round int) bool {
 	for _, one := range c.runs {
-		if one.round == round && one.broke != "" && one.shape.legs <= s.legs && one.shape.rung && !one.disturbed() {
+		if one.round != round || one.broke == "" || one.disturbed() {
+			continue
+		}
+		for _, on := range []way{inTens, inOne} {
+			if on(one.shape) && on(s) && one.shape.legs <= s.legs {
+				return false
+			}
+		}
+		if inTens(one.shape) && 2*one.shape.legs <= s.legs {
 			return false
 		}
 	}
 	return true
 }
 
-// ends is the lowest rung at which most of the runs broke down, undisturbed; false if there is none.
-func (c *contender) ends() (at shape, why string, known bool) {
-	for _, s := range c.rungs() {
+// way is what the shapes have in common of which a contender is asked for more and more legs.
+type way func(shape) bool
+
+func inTens(s shape) bool { return s.rung }
+func inOne(s shape) bool  { return s.rooms == 1 && s.talkers == bigTalkers }
+
+// ends is the first step of a way at which most of the runs broke down, undisturbed; false if there is none.
+func (c *contender) ends(on way) (at shape, why string, known bool) {
+	for _, s := range c.steps(on) {
 		broke, runs := 0, c.at(s)
 		for _, one := range runs {
 			if one.broke != "" && !one.disturbed() {
@@ -96,10 +110,10 @@ func (c *contender) ends() (at shape, why string, known bool) {
 	return shape{}, "", false
 }
 
-// holds is the uppermost rung below its end at which most of the runs held; false if there is none.
-func (c *contender) holds() (at shape, known bool) {
-	end, _, ended := c.ends()
-	for _, s := range c.rungs() {
+// holds is the last step of a way below its end at which most of the runs held; false if there is none.
+func (c *contender) holds(on way) (at shape, known bool) {
+	end, _, ended := c.ends(on)
+	for _, s := range c.steps(on) {
 		held, runs := 0, c.at(s)
 		for _, one := range runs {
 			if one.broke == "" {
@@ -113,9 +127,9 @@ func (c *contender) holds() (at shape, known bool) {
 	return at, known
 }
 
-// doubts are the rungs at which it broke down in a run that was disturbed.
-func (c *contender) doubts() (at []string) {
-	for _, s := range c.rungs() {
+// doubts are the steps of a way at which it broke down in a run that was disturbed.
+func (c *contender) doubts(on way) (at []string) {
+	for _, s := range c.steps(on) {
 		if slices.ContainsFunc(c.at(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
 			at = append(at, s.String())
 		}
@@ -123,10 +137,10 @@ func (c *contender) doubts() (at []string) {
 	return at
 }
 
-// rungs are those at which it has run, upwards.
-func (c *contender) rungs() (all []shape) {
+// steps are the shapes of a way with which it has run, upwards.
+func (c *contender) steps(on way) (all []shape) {
 	for _, one := range c.runs {
-		if one.shape.rung && !slices.Contains(all, one.shape) {
+		if on(one.shape) && !slices.Contains(all, one.shape) {
 			all = append(all, one.shape)
 		}
 	}

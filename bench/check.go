@@ -9,7 +9,7 @@ import (
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
-// listening is all that was heard of all tones: per leg and window the level of each leg's tone. The verdict takes
+// listening is all that was heard of all tones: per leg and window the level of each tone. The verdict takes
 // the median over the windows, because one concealed packet smears a loud tone over its neighbours for a window;
 // a tone that leaks from another room is there in all of them. The disturbed windows are counted beside it.
 type listening struct {
@@ -23,11 +23,14 @@ const (
 	farBelow  = 40  // one's own tone, and those of other rooms, are at least so much lower
 )
 
+// windowEvery is how long after one window the next is taken, when there are many legs: the generator's time is the server's.
+const windowEvery = 5 * time.Millisecond
+
 // listen takes windows of all legs until the context ends: each leg once per round, evenly spread, so that
 // the check does not take the processor from the server in one piece.
 func (l *listening) listen(ctx context.Context, legs []*leg) {
 	l.levels = make([][][]float32, len(legs))
-	round := max(2*time.Second, l.plan.length())
+	round := max(2*time.Second, time.Duration(len(legs))*windowEvery)
 	step := time.NewTicker(max(time.Millisecond, round/time.Duration(len(legs))))
 	defer step.Stop()
 	for {
@@ -46,9 +49,9 @@ func (l *listening) listen(ctx context.Context, legs []*leg) {
 
 func (l *listening) spectrum(pcm []int16) []float32 {
 	s := phone.NewSpectrum(pcm)
-	levels := make([]float32, len(l.plan.legs))
-	for i, seat := range l.plan.legs {
-		levels[i] = float32(s.Level(seat.hz))
+	levels := make([]float32, len(l.plan.tones))
+	for i, hz := range l.plan.tones {
+		levels[i] = float32(s.Level(hz))
 	}
 	return levels
 }
@@ -59,7 +62,7 @@ type verdict struct {
 	Unheard            int     // legs that were never looked at: no sound came
 	Missing            int     // pairs of a leg and a room-mate's tone that is not at its level
 	Own                int     // legs that hear themselves
-	Foreign            int     // pairs of a leg and a tone of another room, or of a leg that does not speak
+	Foreign            int     // pairs of a leg and a tone that nobody in its room speaks
 	WorstDeviation     float64 // dB, of a room-mate's tone
 	LoudestOwn         float64 // dBFS
 	LoudestForeign     float64 // dBFS
@@ -90,15 +93,15 @@ func (l *listening) judge(i int, levels []float32) verdict {
 	v := verdict{LoudestOwn: phone.Floor, LoudestForeign: phone.Floor}
 	own := l.plan.legs[i]
 	limit := l.plan.level - farBelow
-	for j, seat := range l.plan.legs {
-		level := float64(levels[j])
+	for tone := range l.plan.tones {
+		level := float64(levels[tone])
 		switch {
-		case i == j:
+		case tone == own.tone && (own.talks || !l.plan.spoken[own.room][tone]):
 			v.LoudestOwn = level
 			if level > limit {
 				v.Own++
 			}
-		case seat.room == own.room && seat.talks:
+		case l.plan.spoken[own.room][tone]:
 			deviation := math.Abs(level - l.plan.level)
 			v.WorstDeviation = max(v.WorstDeviation, deviation)
 			if deviation > sameLevel {

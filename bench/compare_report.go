@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -93,17 +94,22 @@ func (c *contender) verdict() string {
 	if c.fault != "" {
 		return "It " + strings.ReplaceAll(c.fault, "\n", "; ") + "."
 	}
+	return strings.Join(slices.DeleteFunc([]string{c.course("It", inTens), c.course("In one room it", inOne)}, func(s string) bool { return s == "" }), " ")
+}
+
+// course says how far it got on a way.
+func (c *contender) course(it string, on way) string {
 	var said []string
-	held, holds := c.holds()
-	end, why, ended := c.ends()
+	held, holds := c.holds(on)
+	end, why, ended := c.ends(on)
 	if holds && !ended {
-		said = append(said, fmt.Sprintf("It holds %s.", held))
+		said = append(said, fmt.Sprintf("%s holds %s.", it, held))
 	} else if holds {
-		said = append(said, fmt.Sprintf("It holds %s and breaks down at %s: %s.", held, end, why))
+		said = append(said, fmt.Sprintf("%s holds %s and breaks down at %s: %s.", it, held, end, why))
 	} else if ended {
-		said = append(said, fmt.Sprintf("It breaks down at %s: %s.", end, why))
+		said = append(said, fmt.Sprintf("%s breaks down at %s: %s.", it, end, why))
 	}
-	if at := c.doubts(); len(at) > 0 {
+	if at := c.doubts(on); len(at) > 0 {
 		said = append(said, fmt.Sprintf("In doubt, because something else kept the machine busy: it broke down at %s.", strings.Join(at, ", ")))
 	}
 	return strings.Join(said, " ")

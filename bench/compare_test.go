@@ -109,7 +109,7 @@ func TestAQuickComparisonIsShort(t *testing.T) {
 }
 
 func TestFloorCommandLine(t *testing.T) {
-	for _, bad := range [][]string{{}, {"127.77.9.9"}, {"192.0.2.1", "2"}, {"127.77.9.9", "0"}, {"127.77.9.9", "2000"}, {"here", "2"}} {
+	for _, bad := range [][]string{{}, {"127.77.9.9"}, {"192.0.2.1", "2"}, {"127.77.9.9", "0"}, {"127.77.9.9", "4001"}, {"here", "2"}} {
 		if got := status(append([]string{"floor"}, bad...)); got != 2 {
 			t.Errorf("%v: status %d", bad, got)
 		}

@@ -41,13 +41,16 @@ func (s shape) of(o *options) *options {
 	return &one
 }
 
+// bigTalkers is how many speak at once in the big rooms that grow.
+const bigTalkers = 10
+
 func rung(legs int) shape { return shape{legs, legs / 10, 10, true} }
 
 // ladder is all shapes of a comparison, in the order in which each round goes through them: a contender that breaks down at a rung
-// is not asked for more legs in that round. 100 rooms of 10 is its uppermost rung.
+// is not asked for more legs in that round. 2,400 legs are more than two cores can send and receive.
 func ladder() []shape {
-	return []shape{rung(50), rung(100), rung(200), rung(400), rung(700), rung(1000),
-		{1000, 1, 1, false}, {1000, 1, 10, false}, {999, 333, 10, false}, {500, 500, 10, false}}
+	return []shape{rung(50), rung(200), rung(400), rung(1000), rung(1500), rung(2000), rung(2400),
+		{1000, 1, 1, false}, {1000, 1, bigTalkers, false}, {1500, 1, bigTalkers, false}, {2000, 1, bigTalkers, false}, {999, 333, 10, false}, {500, 500, 10, false}}
 }
 
 // step is one run of a round.
@@ -79,7 +82,7 @@ func (c *comparison) quickly(most time.Duration) (chosen, left []step) {
 		{rung(1000), []*contender{server, floor}},
 		{rung(400), []*contender{server, floor, bridge}},
 		{shape{500, 500, 10, false}, []*contender{server}},
-		{shape{1000, 1, 10, false}, []*contender{server}},
+		{shape{1000, 1, bigTalkers, false}, []*contender{server}},
 		{shape{1000, 1, 1, false}, []*contender{server}},
 		{shape{999, 333, 10, false}, []*contender{server}},
 		{rung(50), c.contenders},

@@ -26,12 +26,13 @@ func TestShapesHaveNames(t *testing.T) {
 			t.Errorf("%s cannot be run: %v", s, err)
 		}
 	}
-	want := "50 legs|100 legs|200 legs|400 legs|700 legs|1000 legs|1 room of 1000, 1 speak|1 room of 1000, 10 speak|333 rooms of 3|500 rooms of 1"
+	want := "50 legs|200 legs|400 legs|1000 legs|1500 legs|2000 legs|2400 legs|1 room of 1000, 1 speak|1 room of 1000, 10 speak|" +
+		"1 room of 1500, 10 speak|1 room of 2000, 10 speak|333 rooms of 3|500 rooms of 1"
 	if got := strings.Join(names, "|"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if got := rung(1000).seats(); got != "100 rooms of 10" {
-		t.Errorf("the uppermost rung is %s", got)
+		t.Errorf("a thousand legs are %s", got)
 	}
 }
 
@@ -111,7 +112,7 @@ func TestTheLadderEndsWhereOneBreaksDown(t *testing.T) {
 	}
 	ran(200, 1, "", 0)
 	ran(400, 1, "silence", 0)
-	if c.climbs(rung(700), 1) || c.climbs(shape{1000, 1, 1, false}, 1) || !c.climbs(rung(50), 1) || !c.climbs(rung(700), 2) {
+	if c.climbs(rung(700), 1) || !c.climbs(shape{700, 1, 1, false}, 1) || c.climbs(shape{1000, 1, 1, false}, 1) || !c.climbs(rung(50), 1) || !c.climbs(rung(700), 2) {
 		t.Error("it climbs on, or not again")
 	}
 	if got := c.verdict(); got != "It holds 200 legs and breaks down at 400 legs: silence." {
@@ -132,6 +133,28 @@ func TestTheLadderEndsWhereOneBreaksDown(t *testing.T) {
 	}
 	if got := broken(c.at(rung(400))); got != "broken in 1 of 2: silence" {
 		t.Error(got)
+	}
+}
+
+// TestABigRoomHasAWayOfItsOwn: it is asked for more people than rooms of ten would hold, and the report says where it ends.
+func TestABigRoomHasAWayOfItsOwn(t *testing.T) {
+	c := &contender{name: "sipconf"}
+	big := func(legs int) shape { return shape{legs, 1, bigTalkers, false} }
+	for _, one := range []struct {
+		shape shape
+		broke string
+	}{{rung(1000), ""}, {rung(1500), "gaps"}, {big(1000), ""}, {big(1500), ""}, {big(2000), "loss"}} {
+		if !c.climbs(one.shape, 1) {
+			t.Errorf("not asked for %s", one.shape)
+		}
+		c.runs = append(c.runs, outcome{one.shape, 1, &report{}, one.broke})
+	}
+	if c.climbs(big(2400), 1) {
+		t.Error("it climbs on")
+	}
+	want := "It holds 1000 legs and breaks down at 1500 legs: gaps. In one room it holds 1 room of 1500, 10 speak and breaks down at 1 room of 2000, 10 speak: loss."
+	if got := c.verdict(); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -69,7 +69,7 @@ func (l *load) openPhones(local netip.AddrPort) error {
 			codecs = []phone.Codec{phone.PCMU, phone.PCMA}
 		}
 		p, err := phone.New(phone.Config{Local: local, Name: fmt.Sprintf("Leg %d", i), Number: fmt.Sprintf("%d", firstNumber+i),
-			Codecs: codecs, Pump: l.pump, Memory: l.plan.length()})
+			Codecs: codecs, Pump: l.pump, Memory: l.plan.length(), Loyal: true})
 		if err != nil {
 			return err
 		}

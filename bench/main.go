@@ -28,8 +28,8 @@ import (
 	"time"
 )
 
-// mostLegs is as many as there are tones that can be told apart.
-const mostLegs = 1500
+// mostLegs is as many as there are ports for on the server, two each, with some to spare.
+const mostLegs = 4000
 
 // options is what the command line says.
 type options struct {

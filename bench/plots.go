@@ -43,7 +43,7 @@ func draw(dir string, pictures []picture) error {
 }
 
 func (c *comparison) plotCPU() *chart {
-	plot := &chart{title: "CPU per leg and tick of 20 ms", x: axis{name: "legs, in rooms of ten", from: 40, to: 1250, log: true},
+	plot := &chart{title: "CPU per leg and tick of 20 ms", x: axis{name: "legs, in rooms of ten", from: 40, to: 3000, log: true},
 		y: axis{name: "µs", from: 5, to: 200, log: true}, limits: []limit{{"the limit of 200 legs", 15}}}
 	for i, one := range c.contenders {
 		line := series{name: one.name, hue: i}
@@ -52,7 +52,7 @@ func (c *comparison) plotCPU() *chart {
 				line.at = append(line.at, point{float64(s.legs), cpu})
 			}
 		}
-		if end, _, ended := one.ends(); ended {
+		if end, _, ended := one.ends(inTens); ended {
 			line.name += ", broken at " + end.String()
 		}
 		plot.add(line)

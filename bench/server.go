@@ -68,14 +68,18 @@ func build(ctx context.Context, dir string) (binary string, err error) {
 }
 
 func (s *server) start(binary string, o *options) error {
+	p, err := newPlan(o.legs, o.rooms, o.talkers)
+	if err != nil {
+		return err
+	}
 	probe, err := net.ListenPacket("udp", net.JoinHostPort(ownHost(), "0"))
 	if err != nil {
 		return err
 	}
 	s.addr, s.figures = probe.LocalAddr().String(), probe.LocalAddr().String() // the same number is free for TCP on an address of our own
 	_ = probe.Close()
-	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: false\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\n",
-		s.addr, max(100, o.legs), max(1000, o.legs), s.figures)
+	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: %t\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\n",
+		s.addr, p.keepsLevel(), max(100, o.legs), max(1000, o.legs), s.figures)
 	path := filepath.Join(s.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err

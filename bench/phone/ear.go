@@ -261,9 +261,8 @@ func (e *ear) place(p packet, frame []int16) {
 	for at := max(e.head, pos-size); at < pos; at++ {
 		e.ring[at%size] = 0
 	}
-	for i, v := range frame {
-		e.ring[(pos+int64(i))%size] = v
-	}
+	n := copy(e.ring[pos%size:], frame)
+	copy(e.ring, frame[n:])
 	e.head = max(e.head, pos+int64(len(frame)))
 	e.record(pos, frame)
 }
@@ -289,9 +288,10 @@ func (e *ear) record(pos int64, frame []int16) {
 // last returns a copy of the last n samples, fewer if fewer have been heard.
 func (e *ear) last(n int) []int16 {
 	n = int(min(int64(n), int64(len(e.ring)), e.head))
-	pcm, size := make([]int16, n), int64(len(e.ring))
-	for i := range pcm {
-		pcm[i] = e.ring[(e.head-int64(n)+int64(i))%size]
+	pcm := make([]int16, n)
+	if n > 0 {
+		done := copy(pcm, e.ring[(e.head-int64(n))%int64(len(e.ring)):])
+		copy(pcm[done:], e.ring)
 	}
 	return pcm
 }

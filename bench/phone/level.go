@@ -61,15 +61,25 @@ func NewSpectrum(pcm []int16) *Spectrum {
 	n := 1 << (bits.Len(uint(len(pcm))) - 1)
 	pcm = pcm[len(pcm)-n:]
 	w := hannOf(n)
-	x := make([]complex128, n)
-	for i, v := range pcm {
-		x[i] = complex(float64(v)*w.h[i], 0)
+	// Two real samples make a complex one: a transform of half the length, of which each line and its mirror image
+	// give the line of the even and of the odd samples.
+	half := n / 2
+	x := make([]complex128, half)
+	for i := range x {
+		x[i] = complex(float64(pcm[2*i])*w.h[2*i], float64(pcm[2*i+1])*w.h[2*i+1])
 	}
 	fft(x)
-	s := &Spectrum{peaks: make([]float64, n/2+1)}
+	s := &Spectrum{peaks: make([]float64, half+1)}
 	scale := 2 / w.sum
+	turns := turnsOf(n)
 	for i := range s.peaks {
-		re, im := real(x[i])*scale, imag(x[i])*scale
+		a, b := x[i%half], cmplx.Conj(x[(half-i)%half])
+		even, odd, turn := (a+b)/2, (a-b)/2, complex(-1, 0)
+		if i < half {
+			turn = turns[i]
+		}
+		line := even + turn*complex(imag(odd), -real(odd))
+		re, im := real(line)*scale, imag(line)*scale
 		s.peaks[i] = re*re + im*im
 	}
 	return s
@@ -114,17 +124,32 @@ func fft(x []complex128) {
 			x[i], x[j] = x[j], x[i]
 		}
 	}
+	turns := turnsOf(n)
 	for size := 2; size <= n; size *= 2 {
-		turn := cmplx.Rect(1, -2*math.Pi/float64(size))
+		step := n / size
 		for start := 0; start < n; start += size {
-			w := complex(1, 0)
-			for k := start; k < start+size/2; k++ {
-				a, b := x[k], x[k+size/2]*w
-				x[k], x[k+size/2] = a+b, a-b
-				w *= turn
+			low, high := x[start:start+size/2], x[start+size/2:start+size]
+			for k := range low {
+				a, b := low[k], high[k]*turns[k*step]
+				low[k], high[k] = a+b, a-b
 			}
 		}
 	}
+}
+
+var turnTables sync.Map // of []complex128 by length
+
+// turnsOf is the first half of the n-th roots of one, computed once.
+func turnsOf(n int) []complex128 {
+	if t, ok := turnTables.Load(n); ok {
+		return t.([]complex128)
+	}
+	t := make([]complex128, n/2)
+	for i := range t {
+		t[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/float64(n))
+	}
+	turnTables.Store(n, t)
+	return t
 }
 
 // samplesIn is the number of samples of a duration.

@@ -14,6 +14,7 @@ type line struct {
 	pump  *Pump
 	phase uint64 // set by the pump: on which beats of a packet length this line has its turn
 	cname string
+	loyal bool // Config.Loyal
 
 	mu        sync.Mutex
 	rtp, rtcp socket
@@ -58,7 +59,7 @@ type retired struct {
 const retirement = 10
 
 func newLine(pump *Pump, rtp, rtcp socket, cfg *Config) *line {
-	l := &line{pump: pump, rtp: rtp, rtcp: rtcp, cname: cfg.Number + "@" + rtp.local().Addr().String(),
+	l := &line{pump: pump, rtp: rtp, rtcp: rtcp, cname: cfg.Number + "@" + rtp.local().Addr().String(), loyal: cfg.Loyal,
 		codec: cfg.Codecs[0], ptime: cfg.Ptime, marker: true,
 		ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), ts: rand.Uint32(),
 		ear: newEar(cfg.Memory), in: make([]byte, 4096)}
@@ -243,6 +244,9 @@ func (l *line) connect(a agreed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.remote, l.control = a.remote, a.remoteRTCP
+	if l.loyal {
+		l.rtp.connect(a.remote)
+	}
 	l.codec, l.eventPT, l.sends = a.codec, a.eventPT, a.sends
 	if a.ownEventPT != 0 {
 		l.ear.eventPT = a.ownEventPT

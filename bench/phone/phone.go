@@ -24,6 +24,7 @@ type Config struct {
 	Password  string         // empty: challenges are not answered
 	Pump      *Pump          // shared clock; nil: one of its own
 	Memory    time.Duration  // how much of what is heard is kept for Hear; default 2 s
+	Loyal     bool           // hears RTP from where the peer's SDP says alone, which makes a packet cheaper: for a load of many calls
 
 	// Answer is called for each incoming call, on its own goroutine, which Close waits for. nil: 480 to all.
 	Answer func(*Incoming)

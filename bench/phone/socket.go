@@ -12,6 +12,8 @@ type socket interface {
 	recv(b []byte) (n int, from netip.AddrPort, at time.Time, ok bool)
 	// send does not block; a datagram that cannot be sent is lost, as UDP has it.
 	send(b []byte, to netip.AddrPort)
+	// connect hears that peer alone from now on, where that makes sending cheaper; else it does nothing.
+	connect(peer netip.AddrPort)
 	local() netip.AddrPort
 	close()
 }

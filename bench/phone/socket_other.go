@@ -55,6 +55,8 @@ func (s *awaited) recv(b []byte) (int, netip.AddrPort, time.Time, bool) {
 
 func (s *awaited) send(b []byte, to netip.AddrPort) { _, _ = s.conn.WriteToUDPAddrPort(b, to) }
 
+func (s *awaited) connect(netip.AddrPort) {}
+
 func (s *awaited) local() netip.AddrPort { return s.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 func (s *awaited) close() { _ = s.conn.Close() }
