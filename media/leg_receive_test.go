@@ -290,7 +290,10 @@ func TestDelayIsCapped(t *testing.T) {
 	for range 25 {
 		c.Tick()
 	}
-	c.pull()
+	for range 4 { // what this tick does not need may wait for so long
+		c.Tick()
+		c.pull()
+	}
 	if got := c.slack(); got > (100+20)*8 {
 		t.Errorf("%d samples on hand after a storm, want at most 960", got)
 	}

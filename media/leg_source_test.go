@@ -107,6 +107,7 @@ func TestStrangersNeverEnter(t *testing.T) {
 		c.pull()
 		c.Leg.Push(c.now, nil)
 	}
+	c.ticks(4) // what a tick does not need may wait for so long
 	c.wantStats("strangers", c.Leg.Stats().Strangers, 200)
 	c.wantDigits("")
 	c.wantLevel(c.last(50), 1000, -12)

@@ -22,7 +22,7 @@ func (j *jitter) play(dst []int16) bool {
 		return false
 	}
 	j.regulate()
-	if j.Lost == 0 && j.ring.run(j.Next, j.Frame, true) == j.Frame { // nearly always
+	if j.ready() { // nearly always
 		j.ring.take(dst, j.Next)
 		j.spoken()
 		j.advance(j.Frame)
@@ -30,6 +30,9 @@ func (j *jitter) play(dst []int16) bool {
 	}
 	return j.patch(dst)
 }
+
+// ready says whether the next frame is on hand as a whole, and goes on from the one before.
+func (j *jitter) ready() bool { return j.Playing && j.Lost == 0 && j.whole(j.Frame) }
 
 // advance has played n samples.
 func (j *jitter) advance(n int) {
