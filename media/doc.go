@@ -14,5 +14,6 @@
 // RTCP is served off the tick by one goroutine per Engine, the reporter: it needs no 20 ms and may allocate.
 //
 // Words: a tick is one 20 ms step; a frame is the samples of one tick; the source is where a leg's packets come from; the latch
-// decides which source that is; a stranger is anybody else; a press is one key pressed once, however many packets report it.
+// decides which source that is; a stranger is anybody else; a press is one key pressed once, however many packets report it; a still frame
+// is one whose samples are all the same.
 package media

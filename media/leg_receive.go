@@ -39,15 +39,16 @@ func (l *Leg) Pull(now int64) []int16 {
 		l.heard = false
 	}
 	l.watchMusic()
+	faded := l.watchStill()
 	if l.heard && l.cfg.Level {
-		l.levelOut(l.jitter.Concealed == made)
+		l.levelOut(l.jitter.Concealed == made && !faded)
 	}
 	l.showNowAndThen()
 	return l.frame
 }
 
 // Heard says whether the frame holds something of the peer that may be mixed: not when he is on hold, only listens, sends nothing or comfort
-// noise, presses a key, or plays music that is kept out.  Owner only, after Pull.
+// noise or samples that are all the same (Stillness), presses a key, or plays music that is kept out.  Owner only, after Pull.
 func (l *Leg) Heard() bool { return l.heard }
 
 // Digits are the keys pressed since the last Pull, as "0" to "9", "*", "#", "A" to "D".  A key is reported when it goes down

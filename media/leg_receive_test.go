@@ -18,6 +18,7 @@ type call struct {
 	frames int     // pulled
 	heard  int     // of them, that could be mixed
 	sound  []int16 // all that was pulled
+	mixed  []int16 // the same, with silence for what is not heard
 	digits []byte
 }
 
@@ -33,10 +34,13 @@ func (c *call) pull() []int16 {
 		c.t.Fatalf("Pull gave %d samples, want %d", len(frame), c.Codec.FrameSize())
 	}
 	c.frames++
+	c.sound = append(c.sound, frame...)
 	if c.Leg.Heard() {
 		c.heard++
+		c.mixed = append(c.mixed, frame...)
+	} else {
+		c.mixed = append(c.mixed, make([]int16, len(frame))...)
 	}
-	c.sound = append(c.sound, frame...)
 	c.digits = append(c.digits, c.Leg.Digits()...)
 	return frame
 }

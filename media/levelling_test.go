@@ -261,6 +261,24 @@ func TestPausesFreezeTheGain(t *testing.T) {
 	c.wantGain("speech again", before)
 }
 
+// TestMutedPhoneTeachesNothing: its silence is at -72 dBov in A-law, but that is neither a softer noise nor a level that does not swing.
+func TestMutedPhoneTeachesNothing(t *testing.T) {
+	for _, law := range []*codec.Codec{codec.PCMA, codec.PCMU} {
+		l := newLevelled(t, law)
+		voice := speech(120, -34, 10)
+		for i, hiss := range noise(-50, 10, false) {
+			voice[i] += hiss
+		}
+		l.sends(voice)
+		l.sends(make([]int16, 160)) // which lets out the frame that is held back
+		before := l.Leg.State().Levelling
+		l.sends(make([]int16, 10*rate))
+		if after := l.Leg.State().Levelling; after != before {
+			t.Errorf("%s: 10 s of a muted phone change the levelling from %+v to %+v", law, before, after)
+		}
+	}
+}
+
 // TestPeaksFit: a quiet voice is raised by 10 dB, and then the handset is dropped.
 func TestPeaksFit(t *testing.T) {
 	c := newLevelled(t, codec.PCMA)

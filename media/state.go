@@ -19,6 +19,7 @@ type LegState struct {
 	Muting    Muting // where the sound of presses lies
 	Playout   JitterState
 	Music     Music
+	Stillness Stillness
 	Levelling Levelling
 	Figures   Figures
 }

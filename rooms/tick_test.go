@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -61,23 +62,40 @@ func newCrowd(phones, talkers int) *crowd {
 
 // joins seats one more.
 func (c *crowd) joins(i int, talks bool) *Participant {
-	law := []*codec.Codec{codec.PCMA, codec.PCMU}[i%2]
 	w := &parrot{from: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), uint16(20000+2*i))}
 	if talks {
-		w.packet = make([]byte, 172)
-		w.packet[0], w.packet[1], w.packet[11] = 0x80, law.PayloadType, byte(i)
+		w.packet = muted(i)
 		for s := range 160 {
 			w.packet[12+s] = byte(s * (i + 3))
 		}
 	}
 	leg := media.NewLeg(media.LegConfig{}, w)
-	leg.Update(media.Session{Remote: w.from, Codec: law, PayloadType: law.PayloadType})
+	leg.Update(media.Session{Remote: w.from, Codec: law(i), PayloadType: law(i).PayloadType})
 	seat := &Seat{room: c.room}
 	seat.state.Store(taken)
 	p := &Participant{id: fmt.Sprint(i), leg: leg, seat: seat, since: time.Now()}
 	c.room.enter(p)
 	c.wires = append(c.wires, w)
 	return p
+}
+
+// law is the codec of one of them.
+func law(i int) *codec.Codec { return []*codec.Codec{codec.PCMA, codec.PCMU}[i%2] }
+
+// muted is his packet when he has muted his phone.
+func muted(i int) []byte {
+	b := append(make([]byte, 12), bytes.Repeat([]byte{law(i).Silence()}, 160)...)
+	b[0], b[1], b[11] = 0x80, law(i).PayloadType, byte(i)
+	return b
+}
+
+// mute has those who do not talk send packets all the same.
+func (c *crowd) mute() {
+	for i, w := range c.wires {
+		if w.packet == nil {
+			w.packet = muted(i)
+		}
+	}
 }
 
 // tick lets everybody say his packet and ticks the room.
@@ -91,6 +109,7 @@ func (c *crowd) tick() {
 
 func TestTickAllocatesNothing(t *testing.T) {
 	c := newCrowd(10, 5)
+	c.mute()
 	c.tick()
 	late := c.joins(10, true) // his tone and, after the first ones', the room's play in what follows
 	c.room.exit(3, "hung up")
@@ -127,7 +146,7 @@ func (c *crowd) soften() {
 		for s := range frame {
 			frame[s] = int16(2320 * math.Sin(2*math.Pi*float64(50*(i+4)*s)/float64(mixRate)))
 		}
-		[]*codec.Codec{codec.PCMA, codec.PCMU}[i%2].Encode(w.packet[12:], frame)
+		law(i).Encode(w.packet[12:], frame)
 	}
 }
 
@@ -137,11 +156,14 @@ func BenchmarkTick(b *testing.B) {
 	for _, size := range []struct {
 		phones, talkers int
 		verb            string
-	}{{1, 1, "talk"}, {2, 2, "talk"}, {10, 1, "talk"}, {10, 10, "talk"}, {10, 10, "shout"}, {100, 3, "talk"}, {500, 3, "talk"}} {
+	}{{1, 1, "talk"}, {2, 2, "talk"}, {10, 1, "talk"}, {10, 10, "talk"}, {10, 10, "shout"}, {100, 3, "talk"}, {500, 3, "talk"}, {500, 3, "talk, others muted"}} {
 		b.Run(fmt.Sprintf("%dphones/%d%s", size.phones, size.talkers, size.verb), func(b *testing.B) {
 			c := newCrowd(size.phones, size.talkers)
-			if size.verb == "talk" {
+			if size.verb != "shout" {
 				c.soften()
+			}
+			if size.verb == "talk, others muted" {
+				c.mute()
 			}
 			for range 200 {
 				c.tick()

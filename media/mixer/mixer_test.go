@@ -63,6 +63,29 @@ func TestMixMinusProperty(t *testing.T) {
 	})
 }
 
+// A frame is still if and only if no sample differs from the first, whatever its length and wherever it lies in memory.
+func TestStillProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.OneOf(rapid.IntRange(0, 40), rapid.SampledFrom([]int{80, 160, 240, 320, 480, 960})).Draw(t, "n") // 8 to 48 kHz
+		from := rapid.IntRange(0, 8).Draw(t, "from")
+		around := rapid.SliceOfN(rapid.Int16(), from+n+8, from+n+8).Draw(t, "around")
+		frame, at := around[from:from+n], rapid.Int16().Draw(t, "at")
+		for i := range frame {
+			frame[i] = at
+		}
+		if !Still(frame) {
+			t.Fatalf("%d samples of %d are not still", n, at)
+		}
+		if n < 2 {
+			return
+		}
+		i, change := rapid.IntRange(0, n-1).Draw(t, "i"), rapid.Uint16Range(1, math.MaxUint16).Draw(t, "change")
+		if frame[i] ^= int16(change); Still(frame) {
+			t.Fatalf("%d samples of %d are still, though that at %d is %d", n, at, i, frame[i])
+		}
+	})
+}
+
 // The lanes do what the loops say, for any samples and any length.
 func TestLanesProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -157,6 +180,22 @@ func BenchmarkPeak(b *testing.B) {
 	frame := make([]int16, 160)
 	for b.Loop() {
 		Peak(frame)
+	}
+}
+
+func BenchmarkStill(b *testing.B) {
+	for _, name := range []string{"still", "sound"} {
+		frame := make([]int16, 160)
+		for i := range frame {
+			if frame[i] = 8; name == "sound" {
+				frame[i] = int16(i * 397)
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Still(frame)
+			}
+		})
 	}
 }
 
