@@ -42,6 +42,7 @@ type MediaConfig struct {
 	JitterMax      time.Duration
 	MuteMusic      bool
 	Level          bool
+	Nice           int // 0: not touched
 }
 
 // RoomsConfig is the section rooms.

@@ -113,6 +113,7 @@ var others = map[string]string{
 	"media.jitter_max":       "200ms",
 	"media.mute_music":       "true",
 	"media.level":            "false",
+	"media.nice":             "-5",
 	"rooms.max_participants": "7",
 	"rooms.max_legs":         "70",
 	"rooms.tones":            "false",

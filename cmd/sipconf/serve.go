@@ -40,6 +40,7 @@ func (c *serveCmd) Run(p *process) error {
 	}
 	saveMemory()
 	allowFiles(cfg, log)
+	beNice(cfg.Media.Nice, log)
 	s, err := newServer(cfg, log)
 	if err != nil {
 		return err

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// beNice gives the process a nice value.  Sound has 20 ms from packet to packet, and a scheduler that treats all programs alike may
+// take a few of them away each time; the server needs so little that nobody misses what it takes from them.
+//
+// On Linux the value belongs to each thread, and a new one has that of the thread that makes it (setpriority(2)): all that are there
+// now are set, and those that they have made meanwhile.
+func beNice(value int, log *slog.Logger) {
+	if value == 0 {
+		return
+	}
+	for range 2 {
+		for _, thread := range threads() {
+			if err := syscall.Setpriority(syscall.PRIO_PROCESS, thread, value); err != nil && err != syscall.ESRCH { // it has ended
+				log.Info("the server runs with the priority of every other program, which may make the sound late on a busy machine: "+
+					"write Nice="+strconv.Itoa(value)+" into the [Service] section of the systemd unit, or set media.nice to 0", "error", err)
+				return
+			}
+		}
+	}
+}
+
+// threads is the ids of the process's threads; 0, the process, where there is no /proc.
+func threads() []int {
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return []int{0}
+	}
+	var ids []int
+	for _, e := range entries {
+		if id, err := strconv.Atoi(e.Name()); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
