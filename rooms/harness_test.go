@@ -101,6 +101,7 @@ func (s *scene) joins(name string, c *codec.Codec) *phone {
 	seat := &Seat{room: s.room}
 	seat.state.Store(taken)
 	ph.p = &Participant{id: "call-" + name, name: name, number: fmt.Sprint(100 + len(s.phones)), since: time.Now(), leg: ph.leg, seat: seat}
+	s.room.receive(ph.p)
 	s.room.enter(ph.p)
 	s.phones = append(s.phones, ph)
 	return ph
