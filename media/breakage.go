@@ -14,6 +14,9 @@ type breakage struct {
 	stack  []byte
 }
 
+// Error makes a panic of a hand readable where nobody recovers it.
+func (b *breakage) Error() string { return fmt.Sprintf("%v\n%s", b.reason, b.stack) }
+
 // report logs a panic and tells the owner of the bus; off the loop.
 func (b breakage) report(log *slog.Logger, tell func(Bus, any)) {
 	log.LogAttrs(context.Background(), slog.LevelError, "panic on the media loop",

@@ -11,6 +11,9 @@
 // pulls and pushes, so that the tick has no locks.  From any goroutine: Update, Press (they take effect at the next Pull, in
 // the order of the calls), LastHeard, LocalAddr, Close.  Nothing in the tick allocates, locks, logs or asks the time.
 //
+// The tick of a bus that is too large for one core is done by the loop's Crew: the hands of a crew work for the loop, each on other legs, and only
+// while the loop itself is in that step of the tick.
+//
 // RTCP is served off the tick by one goroutine per Engine, the reporter: it needs no 20 ms and may allocate.
 //
 // Words: a tick is one 20 ms step; a frame is the samples of one tick; the source is where a leg's packets come from; the latch

@@ -18,6 +18,7 @@ type Config struct {
 	Ports     PortRange                 // UDP ports for legs; zero: 20000 to 29999
 	PortRest  time.Duration             // how long a pair of ports rests between two calls while there are others; zero: 5 s
 	Loops     int                       // media loops; zero: GOMAXPROCS
+	Hands     int                       // how many help a loop with a large room; zero: GOMAXPROCS less one; less: none
 	MuteMusic bool                      // whether music on hold is kept out of the rooms
 	JitterMax time.Duration             // the most audio that a jitter buffer may hold back, MostJitter at most; zero: 100 ms
 	Level     bool                      // voices are brought to -23 dBFS (Levelling)
@@ -49,6 +50,9 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Loops == 0 {
 		cfg.Loops = runtime.GOMAXPROCS(0)
 	}
+	if cfg.Hands == 0 {
+		cfg.Hands = runtime.GOMAXPROCS(0) - 1
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -58,7 +62,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, ports: ports, broken: newBreakages(), legs: make(map[*Leg]struct{})}
 	for i := range cfg.Loops {
-		loop, err := startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), e.broken)
+		loop, err := startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), cfg.Hands, e.broken)
 		if err != nil {
 			for _, l := range e.loops {
 				l.close()
@@ -159,7 +163,8 @@ const fullLoop = 256
 
 // Loop is where the next room goes: the loops are filled one after the other, and when all are full, the one on which the fewest legs are expected
 // gets it.  A loop without a bus sleeps: 200 legs on one loop take a tenth less CPU than on two, because every wake-up begins
-// with a cold cache.
+// with a cold cache.  What the hands of a large room take of the other cores is not counted: it is the same for all loops but the room's own, which
+// has more legs than any.
 func (e *Engine) Loop() *Loop {
 	best := e.loops[0]
 	for _, l := range e.loops {

@@ -27,7 +27,8 @@ type LegConfig struct {
 // Leg is the media end of one call: its sockets, what it receives, what it sends.  Engine.Open makes one; NewLeg makes
 // one over any Conn.  It must be closed.
 //
-// Pull, Push and all that says "owner" are for the owner only: the goroutine that opened the leg, or the loop that has attached it.
+// Pull, Push and all that says "owner" are for the owner only: the goroutine that opened the leg, or the loop that has attached it, or a Hand that has
+// taken it for that loop.
 // Update, Press, LastHeard, LocalAddr and Close may be called from any goroutine.
 type Leg struct {
 	cfg     LegConfig

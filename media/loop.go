@@ -35,6 +35,8 @@ type Loop struct {
 	expected atomic.Int64 // by Expect
 	clock    loopClock
 	work     scratch // of the attached legs; on the loop only
+	crew     *Crew   // nil: not needed yet; on the loop only
+	hands    int     // that it will have
 	ended    chan struct{}
 
 	mu     sync.Mutex
@@ -46,14 +48,14 @@ type Loop struct {
 }
 
 // startLoop starts the loop's goroutine; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
-// the loops do not all wake at once.
-func startLoop(phase int64, broken *breakages) (*Loop, error) {
+// the loops do not all wake at once; hands is how many help it with a large bus.
+func startLoop(phase int64, hands int, broken *breakages) (*Loop, error) {
 	first := monotonic()/int64(frameTime)*int64(frameTime) + phase + int64(frameTime)
 	alarm, err := newAlarm(first)
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{broken: broken, at: -1, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &Loop{broken: broken, hands: hands, at: -1, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go l.run(alarm, first) // ends by close, which waits for ended
 	return l, nil
 }
@@ -105,6 +107,15 @@ func (l *Loop) Attach(leg *Leg) bool { return leg.attach(l) }
 // On the loop only.  To move a leg: Detach here, then other.Do(func() { other.Attach(leg) ... }).
 func (l *Loop) Detach(leg *Leg) { leg.detach(l) }
 
+// Crew is for buses of the loop that are large; nil when there is no core to help.  The first call starts its hands, which end with the loop.
+// On the loop only, not in a Tick.
+func (l *Loop) Crew() *Crew {
+	if l.crew == nil && l.hands > 0 {
+		l.crew = NewCrew(l.hands)
+	}
+	return l.crew
+}
+
 // close runs what was queued, ends the loop and waits for it.  Safe to call twice.
 func (l *Loop) close() {
 	l.mu.Lock()
@@ -117,6 +128,11 @@ func (l *Loop) close() {
 func (l *Loop) run(alarm *alarm, deadline int64) {
 	defer close(l.ended)
 	defer alarm.close()
+	defer func() {
+		if l.crew != nil {
+			l.crew.Close()
+		}
+	}()
 	for first := deadline; ; deadline += int64(frameTime) {
 		if len(l.buses) == 0 {
 			if !l.rest() {
@@ -205,5 +221,9 @@ func (l *Loop) call(f func()) {
 
 func (l *Loop) broke(bus Bus, reason any) {
 	l.clock.panics.Add(1)
-	l.broken.add(breakage{bus, reason, debug.Stack()})
+	b, ok := reason.(*breakage) // in a hand, which knows where
+	if !ok {
+		b = &breakage{bus, reason, debug.Stack()}
+	}
+	l.broken.add(*b)
 }

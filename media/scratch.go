@@ -3,7 +3,7 @@ package media
 import "github.com/pion/rtp"
 
 // scratch is the memory of a tick, which the legs of a loop share, one after the other, so that it stays in the cache: a leg's own memory has
-// left it since the last tick.  A leg that no loop owns has one for itself.
+// left it since the last tick.  A hand that helps a loop has one for the legs in its hand, and a leg that no loop owns one for itself.
 type scratch struct {
 	datagram [maxDatagram]byte           // a packet that has come
 	pcm      [maxDatagram]int16          // its samples

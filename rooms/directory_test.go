@@ -56,7 +56,7 @@ func newHouse(t testing.TB, cfg Config) *house {
 	t.Helper()
 	h := &house{TB: t, log: new(buffer)}
 	engine, err := media.New(media.Config{
-		Ports: media.PortRange{First: 40000, Last: 43999}, PortRest: time.Millisecond, Loops: 2,
+		Ports: media.PortRange{First: 40000, Last: 43999}, PortRest: time.Millisecond, Loops: 2, Hands: 2,
 		Log:    slog.New(slog.DiscardHandler),
 		Broken: func(b media.Bus, reason any) { h.Broken(b, reason) },
 	})

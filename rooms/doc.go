@@ -11,9 +11,12 @@
 // talker the sum without himself (mix-minus) and all the others one and the same frame, encoded
 // once per codec. Nobody is gated: whether somebody talks is worked out for the roster only.
 //
+// A large room, whose tick would be much for one core, has it done by a media.Crew, for several members at
+// once; what anybody hears is the same.
+//
 // Who owns what: the Directory's lock guards which rooms there are and who has a seat; everything
-// inside a room and a participant is touched only on the room's media.Loop, by Tick and by functions
-// that are sent there with Do. These do not block, log or call back. What happens leaves the loop as
+// inside a room and a participant is touched only on the room's media.Loop, by Tick (and the hands that
+// help with it) and by functions that are sent there with Do. These do not block, log or call back. What happens leaves the loop as
 // an Event in a bounded queue. Rooms and participants hold no closures, channels or contexts, so that
 // they can be written down for the next binary.
 //

@@ -27,6 +27,7 @@ type Participant struct {
 	round  int     // the chime's round that announces him, which he need not hear
 	rights rights  // in this tick
 	heard  bool    // is part of this tick's sum
+	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory
 }
 

@@ -27,39 +27,54 @@ type Room struct {
 	chime   chime
 	limiter mixer.Limiter
 	work    work
+	large   large
 }
 
 // work is the memory of a tick. Nothing in it lives longer than that, except the silent frame.
 type work struct {
-	voices   []int32 // those who are heard, added up
-	sum      []int32 // the voices and the room's tone
-	personal []int32 // the voices and one participant's own tone
-	out      []int16 // one participant's mix
-	mixed    []int16 // sum, for all who only listen
-	shared   encoded // mixed
-	quiet    []int16 // zeros
-	silent   encoded // quiet
+	desk
+	voices []int32 // those who are heard, added up
+	sum    []int32 // the voices and the room's tone
+	chimes bool    // there is one
+	mixed  []int16 // sum, for all who only listen
+	quiet  []int16 // zeros
 
 	gain    []float32 // of each sample of whatever is heard, if
 	limited bool      // it is not 1 throughout
 }
 
+// desk is what only one can use at a time: in a large room each hand that works on its tick has one.
+type desk struct {
+	personal []int32 // the voices and one participant's own tone
+	out      []int16 // one participant's mix
+	shared   encoded // what is mixed for all who only listen
+	silent   encoded // zeros
+
+	// In a large room, what this hand has pulled comes to; zero between ticks.
+	heard   []int32  // those who are heard, added up
+	loudest int      // what their peaks add up to
+	_       [64]byte // nothing of the next desk is in the same line of the cache
+}
+
+// newDesk makes one for frames of the size.
+func newDesk(size int) desk {
+	d := desk{personal: make([]int32, size), out: make([]int16, size)}
+	d.shared.reserve(2 * size) // no codec makes more of a frame than linear PCM is
+	d.silent.reserve(2 * size)
+	return d
+}
+
 // newRoom makes an empty room for one loop. The caller adds it there.
 func newRoom(number string, loop *media.Loop, tones *tones, events *queue) *Room {
 	size := mixRate / 50
-	r := &Room{
+	return &Room{
 		number: number, created: time.Now(), loop: loop, tones: tones, events: events,
 		seats: make(map[*Seat]Call),
 		work: work{
-			voices: make([]int32, size), sum: make([]int32, size), personal: make([]int32, size),
-			out: make([]int16, size), mixed: make([]int16, size), quiet: make([]int16, size),
-			gain: make([]float32, size),
+			desk: newDesk(size), voices: make([]int32, size), sum: make([]int32, size),
+			mixed: make([]int16, size), quiet: make([]int16, size), gain: make([]float32, size),
 		},
 	}
-	// No codec makes more of a frame than linear PCM is.
-	r.work.shared.reserve(2 * size)
-	r.work.silent.reserve(2 * size)
-	return r
 }
 
 // usualSeats is how many people a loop expects of a room as long as there are fewer: else all the rooms that are made while they are small,
@@ -97,6 +112,7 @@ func (r *Room) admit(p *Participant) {
 		return
 	}
 	r.enter(p)
+	r.resize()
 }
 
 // enter is admit without the loop.
@@ -124,6 +140,7 @@ func (r *Room) remove(p *Participant, reason string) {
 	}
 	r.loop.Detach(p.leg)
 	r.exit(i, reason)
+	r.resize()
 }
 
 // exit is remove without the loop.

@@ -9,7 +9,7 @@ import (
 // limit finds the gain of this tick, which all share, if what somebody is to hear does not fit 16
 // bits. loudest is what the peaks of all the frames add up to: nearly always that fits, and nothing
 // has to be looked at twice.
-func (r *Room) limit(loudest int, chimes bool) {
+func (r *Room) limit(loudest int) {
 	w := &r.work
 	w.limited = false
 	if loudest <= math.MaxInt16 && r.limiter.Cut == 0 {
@@ -17,17 +17,17 @@ func (r *Room) limit(loudest int, chimes bool) {
 	}
 	clear(w.gain)
 	if loudest > math.MaxInt16 {
-		r.reach(chimes)
+		r.reach()
 	}
 	w.limited = r.limiter.Frame(w.gain)
 }
 
 // reach works out the most that anybody hears, at each sample. A sum that nobody hears does not
 // count: of two who shout at each other, each hears one, and that fits.
-func (r *Room) reach(chimes bool) {
+func (r *Room) reach() {
 	w, shared := &r.work, false
 	for _, p := range r.members {
-		sum := r.sumFor(p, p.own.peek(), chimes)
+		sum := r.sumFor(&w.desk, p, p.own.peek())
 		switch {
 		case sum == nil:
 		case p.heard:

@@ -1,103 +1,34 @@
 package rooms
 
-import (
-	"time"
-
-	"github.com/sipconf/sipconf/media/mixer"
-)
+import "github.com/sipconf/sipconf/media/mixer"
 
 // Tick pulls one frame from every leg and then pushes one to every leg. On the loop only; it
 // allocates nothing.
 func (r *Room) Tick(now int64) {
+	if r.large.crew != nil {
+		r.tickTogether(now)
+		return
+	}
 	for _, p := range r.members {
-		r.pull(p, now)
+		if p.pull(now) {
+			r.tell(p)
+		}
 	}
 	switch len(r.members) {
 	case 0:
 	case 1: // there is nobody to mix
 		r.pushAlone(r.members[0], now)
 	default:
-		chimes := r.mix()
+		r.mix(r.add())
 		for _, p := range r.members {
-			r.push(p, now, chimes)
+			r.push(&r.work.desk, p, now)
 		}
 	}
 }
 
-// pull takes a participant's frame and keys of this tick.
-func (r *Room) pull(p *Participant, now int64) {
-	p.frame = p.leg.Pull(now)
-	p.rights = derive(p.phase, p.flags, p.leg.Held())
-	p.heard = p.rights.heard && p.leg.Heard()
-	r.meter(p)
-	if p.leg.PlaysMusic() != p.music {
-		r.turnMusic(p)
-	}
-	if p.awaits < patience {
-		r.await(p)
-	}
-	for _, digit := range p.leg.Digits() {
-		p.keys.press(digit)
-		pressed := p.event(Pressed)
-		pressed.Digit = digit
-		r.events.put(pressed)
-	}
-}
-
-// patience is how many ticks somebody is in a room, not on hold, before it is told that nothing has
-// come of him: 5 s. A phone that has its sound redirected, as by direct media, needs one at most.
-const patience = 250
-
-// await counts a tick in which his first packet could have come, and tells, once in a call, if none did.
-func (r *Room) await(p *Participant) {
-	if p.leg.Held() || p.leg.Listens() {
-		return
-	}
-	p.awaits++
-	if p.awaits < patience {
-		return
-	}
-	e := p.event(Unheard)
-	e.Duration, e.Remote, e.Stats = patience*20*time.Millisecond, p.leg.State().Agreed.Remote, p.leg.Stats()
-	if e.Stats.PacketsIn == 0 {
-		r.events.put(e)
-	}
-}
-
-// turnMusic tells that somebody's music has begun or is over.
-func (r *Room) turnMusic(p *Participant) {
-	if p.music = !p.music; p.music {
-		r.events.put(p.event(MusicBegan))
-	} else {
-		r.events.put(p.event(MusicEnded))
-	}
-}
-
-// meter keeps the figures of the roster.
-func (r *Room) meter(p *Participant) {
-	changed := false
-	switch {
-	case !p.rights.heard:
-		changed = p.voice.stop()
-	case p.heard:
-		changed = p.voice.frame(p.leg.Level())
-	default:
-		changed = p.voice.frame(silence)
-	}
-	if !changed {
-		return
-	}
-	if p.voice.talking {
-		r.events.put(p.event(Talking))
-	} else {
-		r.events.put(p.event(Quiet))
-	}
-}
-
-// mix adds up who is heard and, if there is one now, the room's tone. It reports whether there is.
-func (r *Room) mix() (chimes bool) {
+// add adds up who is heard, and returns what their peaks add up to.
+func (r *Room) add() (loudest int) {
 	w := &r.work
-	loudest := tonePeak // there may be a tone, of the room's or of somebody's own
 	mixer.Zero(w.voices)
 	for _, p := range r.members {
 		if p.heard {
@@ -105,45 +36,52 @@ func (r *Room) mix() (chimes bool) {
 			loudest += mixer.Peak(p.frame)
 		}
 	}
+	return loudest
+}
+
+// mix makes of the voices what is to be heard: with the room's tone, if there is one now, and so that
+// it fits.
+func (r *Room) mix(loudest int) {
+	w := &r.work
 	copy(w.sum, w.voices)
 	tone := r.chime.frame(r.tones)
 	mixer.Add(w.sum, tone)
-	r.limit(loudest, tone != nil)
+	w.chimes = tone != nil
+	r.limit(loudest + tonePeak) // there may be a tone, of the room's or of somebody's own
 	w.fit(w.mixed, w.sum, nil)
 	w.shared.reset()
-	return tone != nil
 }
 
 // push sends a participant what he shall hear in this tick.
-func (r *Room) push(p *Participant, now int64, chimes bool) {
+func (r *Room) push(d *desk, p *Participant, now int64) {
 	w := &r.work
-	sum := r.sumFor(p, p.own.frame(), chimes)
+	sum := r.sumFor(d, p, p.own.frame())
 	switch {
 	case sum == nil:
-		r.pushShared(p, now, &w.silent, w.quiet)
+		r.pushShared(p, now, &d.silent, w.quiet)
 	case p.heard:
-		w.fit(w.out, sum, p.frame)
-		p.leg.Push(now, w.out)
+		w.fit(d.out, sum, p.frame)
+		p.leg.Push(now, d.out)
 	case r.isShared(sum):
-		r.pushShared(p, now, &w.shared, w.mixed)
+		r.pushShared(p, now, &d.shared, w.mixed)
 	default:
-		w.fit(w.out, sum, nil)
-		p.leg.Push(now, w.out)
+		w.fit(d.out, sum, nil)
+		p.leg.Push(now, d.out)
 	}
 }
 
 // sumFor is what a participant hears, with his own part still in it; nil: nothing. own is the frame
 // of his own tone.
-func (r *Room) sumFor(p *Participant, own []int16, chimes bool) []int32 {
+func (r *Room) sumFor(d *desk, p *Participant, own []int16) []int32 {
 	w := &r.work
 	switch {
 	case !p.rights.hears:
 		return nil
 	case own != nil: // instead of the room's tone, which he would hear twice otherwise
-		copy(w.personal, w.voices)
-		mixer.Add(w.personal, own)
-		return w.personal
-	case chimes && !r.chime.heardBy(p.round):
+		copy(d.personal, w.voices)
+		mixer.Add(d.personal, own)
+		return d.personal
+	case w.chimes && !r.chime.heardBy(p.round):
 		return w.voices
 	default:
 		return w.sum
