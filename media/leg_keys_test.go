@@ -145,8 +145,9 @@ func TestTonesOfFastKeysAreNotHeard(t *testing.T) {
 		heard := c.heard
 		c.Says(300)
 		c.ticks(30)
-		if want := 30 - int(behind)/20; c.heard-heard != want {
-			t.Errorf("%d ms behind: heard %d of the 30 frames after the keys, want %d: all but those held back", behind, c.heard-heard, want)
+		// Which packets the pace learns from is a matter of their random sequence numbers: it may have held back one frame more.
+		if most := 30 - int(behind)/20; c.heard-heard > most || c.heard-heard < most-1 {
+			t.Errorf("%d ms behind: heard %d of the 30 frames after the keys, want %d or one less: all but those held back", behind, c.heard-heard, most)
 		}
 	}
 }
