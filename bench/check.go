@@ -20,7 +20,7 @@ type listening struct {
 // tolerances of the verdict, in dB.
 const (
 	sameLevel = 1.5 // another one's tone is heard as he sent it, give or take
-	farBelow  = 40  // one's own tone, and those of other rooms, are at least so much lower
+	farBelow  = 36  // one's own tone, and those of other rooms, are at least so much lower: of nine tones at -23 dBFS G.711 makes lines of -61
 )
 
 // windowEvery is how long after one window the next is taken, when there are many legs: the generator's time is the server's.

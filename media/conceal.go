@@ -18,11 +18,19 @@ const (
 func pitchMin(frame int) int { return frame / 4 }
 func pitchMax(frame int) int { return frame * 3 / 4 }
 
-// concealer repeats one pitch period.  Plain data; the zero value repeats silence.
+// concealer repeats one pitch period.  The zero value has no room for one; fit gives it some, and then it repeats silence until it learns.
 type concealer struct {
-	cycle  [pitchSize]int16
+	cycle  []int16 // has room for the longest pitch period
 	period int
 	gain   int // of 256: the less alike the periods were, the less of the repetition is right
+}
+
+// fit makes room for frames of that many samples, and forgets all.  It allocates only if the room changes.
+func (c *concealer) fit(frame int) {
+	if longest := pitchMax(frame); longest != len(c.cycle) {
+		c.cycle = make([]int16, longest)
+	}
+	c.period = 0
 }
 
 // learn takes the last pitch period before the position, of which history samples belong together.

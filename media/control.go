@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/pion/rtcp"
 )
 
 // control is the RTCP of one leg (RFC 3550 section 6).  It reads the copy of the leg's figures (board), and never its state: it is served by
@@ -98,7 +96,7 @@ func (c *control) serve(l *Leg, now int64, b []byte) {
 		c.next = now + spread()/2 // section 6.2: the first one comes after half the time
 	case now >= c.next:
 		c.next = now + spread()
-		c.send(l, now)
+		c.send(l, now, b, false)
 	}
 }
 
@@ -119,82 +117,84 @@ func (c *control) known(from netip.AddrPort) bool {
 
 // receive reads a compound packet.  BYE is not obeyed: SIP ends calls, and Asterisk says BYE when it changes its SSRC.
 func (c *control) receive(b []byte, from netip.AddrPort, at int64) {
-	packets, err := rtcp.Unmarshal(b)
-	if err != nil || len(packets) == 0 {
+	if !whole(b) {
 		return
 	}
 	c.from = from
 	c.heardAt.Store(at)
 	wall := time.Now().Add(time.Duration(at - monotonic()))
-	for _, p := range packets {
-		switch p := p.(type) {
-		case *rtcp.SenderReport:
-			c.heard = heardReport{p.SSRC, uint32(p.NTPTime >> 16), at}
-			c.review(p.Reports, wall)
-		case *rtcp.ReceiverReport:
-			c.review(p.Reports, wall)
+	for len(b) > 0 {
+		var p controlPacket
+		b, _ = p.cut(b)
+		if p.typ == typeSender {
+			c.heard = heardReport{p.ssrc(), p.ntp(), at}
+		}
+		if p.hasBlocks() {
+			c.review(&p, wall)
 		}
 	}
 }
 
 // review reads what the peer says of our stream.  Section 6.4.1: the round trip is now less LSR less DLSR, in 1/65536 s.
-func (c *control) review(reports []rtcp.ReceptionReport, wall time.Time) {
-	for _, r := range reports {
-		if r.SSRC != c.ssrc {
+func (c *control) review(p *controlPacket, wall time.Time) {
+	for n := range p.count {
+		r := p.about(n)
+		if r.ssrc != c.ssrc {
 			continue
 		}
-		c.peerLost.Store(int64(int32(r.TotalLost<<8) >> 8)) // 24 bits, signed
-		if r.LastSenderReport == 0 {
+		c.peerLost.Store(int64(r.lost))
+		if r.lastReport == 0 {
 			continue
 		}
-		if trip := int32(uint32(ntpTime(wall)>>16) - r.LastSenderReport - r.Delay); trip >= 0 {
+		if trip := int32(uint32(ntpTime(wall)>>16) - r.lastReport - r.delay); trip >= 0 {
 			c.roundTrip.Store(int64(trip) * int64(time.Second) >> 16)
 		}
 	}
 }
 
-// send sends a sender report, or a receiver report when nothing is sent, with the CNAME that section 6.1 demands in each packet.
-func (c *control) send(l *Leg, now int64, more ...rtcp.Packet) {
+// send sends a sender report, or a receiver report when nothing is sent, and with the last one a goodbye.  It is made in b.
+func (c *control) send(l *Leg, now int64, b []byte, last bool) {
 	to := c.destination()
 	if !to.IsValid() {
 		return
 	}
 	shown := l.shown()
-	blocks := c.blocks(&shown, now)
-	packets := []rtcp.Packet{&rtcp.ReceiverReport{SSRC: c.ssrc, Reports: blocks}}
-	if sent := &shown.stats; sent.PacketsOut > 0 {
+	var sent *sending
+	if figures := &shown.stats; figures.PacketsOut > 0 {
 		since := (now - shown.sentAt) / 1000
-		packets[0] = &rtcp.SenderReport{SSRC: c.ssrc, NTPTime: ntpTime(time.Now()),
-			RTPTime:     shown.sentTS + uint32(since*int64(shown.clockRate)/1_000_000),
-			PacketCount: uint32(sent.PacketsOut), OctetCount: uint32(sent.BytesOut), Reports: blocks}
+		sent = &sending{ntp: ntpTime(time.Now()), ts: shown.sentTS + uint32(since*int64(shown.clockRate)/1_000_000),
+			packets: uint32(figures.PacketsOut), octets: uint32(figures.BytesOut)}
 	}
-	packets = append(packets, rtcp.NewCNAMESourceDescription(c.ssrc, c.cname))
-	b, err := rtcp.Marshal(append(packets, more...))
-	if err == nil && c.wire().Send(b, to) {
+	var heard *reception
+	if shown.expected > 0 {
+		r := c.reception(&shown, now)
+		heard = &r
+	}
+	b = appendDescription(appendReport(b[:0], c.ssrc, sent, heard), c.ssrc, c.cname)
+	if last {
+		b = appendGoodbye(b, c.ssrc)
+	}
+	if c.wire().Send(b, to) {
 		c.started = true
 	}
 }
 
-// blocks is what we say of the peer's stream: nothing when there is none.
-func (c *control) blocks(shown *notice, now int64) []rtcp.ReceptionReport {
+// reception is what we say of the peer's stream.
+func (c *control) reception(shown *notice, now int64) reception {
 	told := toldReport{shown.ssrc, shown.expected, shown.stats.Lost}
-	if told.expected == 0 {
-		return nil
-	}
-	r := rtcp.ReceptionReport{SSRC: told.ssrc, TotalLost: uint32(min(told.lost, 0x7fffff)),
-		LastSequenceNumber: shown.newest, Jitter: shown.noise}
+	r := reception{ssrc: told.ssrc, lost: int32(max(-0x800000, min(told.lost, 0x7fffff))), newest: shown.newest, jitter: shown.noise}
 	before := c.told
 	if before.ssrc != told.ssrc {
 		before = toldReport{lost: told.lost}
 	}
 	if expected, lost := int64(told.expected)-int64(before.expected), told.lost-before.lost; expected > 0 && lost > 0 {
-		r.FractionLost = uint8(min(lost*256/expected, 255)) // A.3
+		r.fractionLost = uint8(min(lost*256/expected, 255)) // A.3
 	}
 	if c.heard.ssrc == told.ssrc && c.heard.at != 0 {
-		r.LastSenderReport, r.Delay = c.heard.ntp, uint32((now-c.heard.at)<<16/int64(time.Second))
+		r.lastReport, r.delay = c.heard.ntp, uint32((now-c.heard.at)<<16/int64(time.Second))
 	}
 	c.told = told
-	return []rtcp.ReceptionReport{r}
+	return r
 }
 
 // destination is where RTCP goes: where the peer's came from, else where SDP says (RFC 3605), else one above where his RTP comes from.
@@ -229,7 +229,7 @@ func (c *control) close(l *Leg) {
 		return
 	}
 	if c.started || l.shown().stats.PacketsOut > 0 {
-		c.send(l, monotonic(), &rtcp.Goodbye{Sources: []uint32{c.ssrc}})
+		c.send(l, monotonic(), make([]byte, 0, maxReport), true)
 	}
 	if c.mux != nil {
 		c.mux.flush(l.conn) // which no tick uses any more

@@ -43,7 +43,7 @@ func distribution(hs []*histogram, bounds []time.Duration) Distribution {
 // 300 ms ago at most: what the buffer adds to the packet and to the wait for the tick.  Quantile 1 is the most; zeros when no leg plays.
 func (e *Engine) PlayoutDelays(quantiles ...float64) []time.Duration {
 	var held []time.Duration
-	for _, leg := range e.all() {
+	for _, leg := range e.all(nil) {
 		if n := leg.shown(); n.playing {
 			held = append(held, n.held)
 		}

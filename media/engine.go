@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -147,11 +148,11 @@ func (e *Engine) release(leg *Leg) {
 	e.ports.give(leg.LocalAddr().Port(), time.Now())
 }
 
-// all is a snapshot of the open legs.
-func (e *Engine) all() []*Leg {
+// all is a snapshot of the open legs, added to legs.
+func (e *Engine) all(legs []*Leg) []*Leg {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	legs := make([]*Leg, 0, len(e.legs))
+	legs = slices.Grow(legs, len(e.legs))
 	for leg := range e.legs {
 		legs = append(legs, leg)
 	}
@@ -189,7 +190,7 @@ func (e *Engine) Close() {
 	e.mu.Unlock()
 	e.reporter.close()
 	var legs sync.WaitGroup // each waits for a tick of its loop
-	for _, leg := range e.all() {
+	for _, leg := range e.all(nil) {
 		legs.Go(leg.Close)
 	}
 	legs.Wait()

@@ -85,6 +85,7 @@ func (j *jitter) setUp(frame int, limit time.Duration) {
 		j.Limit = int64(frame) * int64(min(limit, MostJitter)) / int64(frameTime)
 	}
 	j.Guard = j.samples(guardLeast)
+	j.conceal.fit(frame)
 	j.ring.fit(int(j.samples(int64(maxPacket/time.Millisecond)) + 2*j.Limit + j.samples(kept))) // see reach
 }
 

@@ -35,14 +35,17 @@ func (r *reporter) run(e *Engine) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	b := make([]byte, maxDatagram) // one for all: of each leg it would be 2 KiB of garbage a second
+	var legs []*Leg
 	for {
 		select {
 		case <-r.stop:
 			return
 		case <-second.C:
 			readWall() // no loop may be ticking
-			for _, leg := range e.all() {
+			legs = e.all(legs[:0])
+			for i, leg := range legs {
 				leg.control.serve(leg, monotonic(), b)
+				legs[i] = nil // it may be closed before the next second
 			}
 		}
 	}

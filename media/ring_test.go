@@ -104,6 +104,7 @@ func TestConcealment(t *testing.T) {
 	var r ring
 	r.fit(leastRing)
 	var c concealer
+	c.fit(160)
 	period := make([]int16, 800)
 	for i := range period {
 		period[i] = int16((i%80 - 40) * 200) // 100 Hz

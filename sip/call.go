@@ -32,41 +32,42 @@ const (
 // any goroutine.
 type Call struct {
 	// Fixed when the call is made.
-	ua         *UA
-	endpoint   *endpoint
-	log        *slog.Logger
-	id         dialogID
-	merge      mergeKey
-	inviteKey  string
-	number     string
-	source     string
-	invitation *inbound   // the initial INVITE
-	overtaken  *overtaker // its CANCEL, if that came first
+	ua        *UA
+	endpoint  *endpoint
+	log       *slog.Logger
+	id        dialogID
+	merge     mergeKey
+	inviteKey string
+	number    string
+	source    string
+	overtaken *overtaker // its CANCEL, if that came first
 
-	mailbox   *mailbox
+	mailbox   mailbox
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
 	settled   chan struct{} // the INVITE's goroutine may go: refused, or acknowledged
 	settle    func()
-	over      chan struct{} // Done: the handler should return
+	over      <-chan struct{} // Done: the handler should return
 	end       func()
 	returned  chan struct{} // the handler has returned and the leg is closed
-	gone      chan struct{} // run has ended: the mailbox is not read any more
+	gone      chan struct{} // the call is: the mailbox is not read any more
 
 	renamed  chan struct{} // holds one while identity has changed
 	identity atomic.Pointer[Identity]
 	leg      atomic.Pointer[media.Leg]
 	ending   atomic.Pointer[Ending]
 
-	// Owned by run.
+	// Owned by run, of which there is one at a time.
 	state
-	unacked   *unacked
-	waiting   []*inbound // requests whose turn has not come, by CSeq
-	turnAt    time.Time  // when they are served all the same
-	answering chan error // where Answer waits for the ACK
-	asked     int        // requests of ours that are under way
-	inviting  bool       // a re-INVITE of ours among them
-	byeSent   bool
-	parting   string // Reason for the BYE that waits for the ACK
+	alarm      *time.Timer // rings the mailbox at the next deadline
+	invitation *inbound    // the initial INVITE; nil once it is acknowledged: it is 5 KiB
+	unacked    *unacked
+	waiting    []*inbound // requests whose turn has not come, by CSeq
+	turnAt     time.Time  // when they are served all the same
+	answering  chan error // where Answer waits for the ACK
+	asked      int        // requests of ours that are under way
+	inviting   bool       // a re-INVITE of ours among them
+	byeSent    bool
+	parting    string // Reason for the BYE that waits for the ACK
 }
 
 // Ending tells how a call ended.
@@ -105,9 +106,7 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		number:     dialled(req),
 		source:     req.Source(),
 		invitation: &inbound{req: req, tx: tx, done: make(chan struct{})},
-		mailbox:    newMailbox(),
 		settled:    make(chan struct{}),
-		over:       make(chan struct{}),
 		returned:   make(chan struct{}),
 		gone:       make(chan struct{}),
 		renamed:    make(chan struct{}, 1),
@@ -133,17 +132,19 @@ func dialled(req *sipgo.Request) string {
 	return clean(user)
 }
 
-// start begins the two goroutines of a call: run, which owns its signalling,
-// and the handler's.
+// start begins the two goroutines of a call: the handler's, and run, which owns
+// its signalling and comes and goes with the work.
 func (c *Call) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	c.end = sync.OnceFunc(func() { close(c.over); cancel() })
-	go c.run()
-	go c.handle(ctx)
+	c.over, c.end = ctx.Done(), cancel
+	c.alarm = time.AfterFunc(time.Hour, c.mailbox.ring)
+	c.mailbox.start(c.run)
+	go c.handle(ctx) // ends when the handler returns; close waits for it
 }
 
 // handle runs the program's handler and cleans up behind it.
 func (c *Call) handle(ctx context.Context) {
+	defer c.mailbox.ring()
 	defer close(c.returned)
 	defer func() {
 		if leg := c.leg.Load(); leg != nil {

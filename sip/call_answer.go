@@ -133,6 +133,7 @@ func (c *Call) dropUnacked() {
 	in, failed := c.unacked.in, c.unacked.failed
 	c.unacked = nil
 	if in == c.invitation {
+		c.invitation = nil
 		c.settle()
 		in.tx.Terminate()
 		return

@@ -42,35 +42,40 @@ type unacked struct {
 	deadline time.Time
 }
 
-// run owns the call until it is gone.
+// run does what there is to do in the call. It is the mailbox's goroutine: the
+// mailbox begins it again when there is more, until the call is gone.
 func (c *Call) run() {
-	defer c.ua.forget(c)
-	defer c.close()
-	defer c.recovered("signalling")
+	if !c.goesOn() {
+		c.close()
+		c.ua.forget(c)
+	}
+}
 
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	returned := c.returned
-	for !c.finished(returned) {
+// goesOn does all work, and says whether more may come: else the call is over,
+// or has panicked.
+func (c *Call) goesOn() (more bool) {
+	defer c.recovered("signalling")
+	for {
 		c.obeyCancel()
+		for f := c.mailbox.take(); f != nil; f = c.mailbox.take() {
+			f()
+			c.obeyCancel()
+		}
 		c.expire(time.Now())
-		timer.Reset(max(0, time.Until(c.nextDeadline())))
-		select {
-		case <-c.mailbox.wake:
-			for f := c.mailbox.take(); f != nil; f = c.mailbox.take() {
-				f()
-				c.obeyCancel()
-			}
-		case <-timer.C:
-		case <-returned:
-			returned = nil
+		if c.finished() {
+			return false
+		}
+		c.alarm.Reset(max(0, time.Until(c.nextDeadline())))
+		if c.mailbox.rest() {
+			return true
 		}
 	}
 }
 
-// close ends what is left when run does. After a panic that is a whole call,
-// of which the peer should know.
+// close ends what is left of the call. After a panic that is a whole one, of
+// which the peer should know.
 func (c *Call) close() {
+	c.alarm.Stop()
 	switch c.Phase {
 	case ringing:
 		c.apologise()
@@ -116,8 +121,16 @@ func (c *Call) obeyCancel() {
 }
 
 // finished: the handler has returned and no transaction of ours is left.
-func (c *Call) finished(returned <-chan struct{}) bool {
-	return returned == nil && c.Phase == leaving && c.asked == 0 && c.unacked == nil
+func (c *Call) finished() bool {
+	if c.Phase != leaving || c.asked > 0 || c.unacked != nil {
+		return false
+	}
+	select {
+	case <-c.returned:
+		return true
+	default:
+		return false
+	}
 }
 
 // nextDeadline is the earliest time at which expire has something to do.

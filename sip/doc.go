@@ -17,9 +17,10 @@
 // listening socket with sipgo's layers on it; the gate stands between a socket
 // and sipgo and lets in only what sipgo may see.
 //
-// Ownership: all state of a call is touched by one goroutine, Call.run, which
-// executes functions sent to its mailbox and keeps its timers as plain
-// deadlines. Everything else (sipgo's goroutine per message, the handler, the
+// Ownership: all state of a call is touched by one goroutine at a time,
+// Call.run, which executes functions sent to its mailbox, keeps its timers as
+// plain deadlines, and ends when it has nothing to do; the mailbox begins the
+// next. Everything else (sipgo's goroutine per message, the handler, the
 // goroutine that waits for a response) posts to that mailbox. State that must
 // outlive the process (Dialog, session) has no pointers, functions or channels.
 //

@@ -2,40 +2,58 @@ package sip
 
 import "sync"
 
-// mailbox is where a call's goroutine gets its work: functions, run in order.
-// Putting one in never blocks, so that whoever holds a lock or a deadline may
-// do it. Its zero value is closed; newMailbox makes an open one.
+// mailbox is where a call gets its work: functions, run in order. Whoever puts
+// one in begins the goroutine that runs them, unless it is there; it ends when
+// there are no more, so that a call to which nothing happens has none, and no
+// stack. Putting one in never blocks, so that whoever holds a lock or a
+// deadline may do it. Its zero value keeps what is put in until start.
 type mailbox struct {
-	wake chan struct{} // holds one while there may be something
-
-	mu   sync.Mutex
-	work []func()
-	open bool
+	mu     sync.Mutex
+	serve  func() // the goroutine; nil before start
+	there  bool   // it is
+	work   []func()
+	rung   bool // there may be something to do besides work
+	closed bool
 }
 
 // mostWaiting is how many functions may wait before further requests of the
 // peer are refused: a call that cannot keep up is stuck, or under attack.
 const mostWaiting = 64
 
-func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1), open: true} }
+// start begins the goroutine, for the first time; serve is what it does. It
+// must take all work, and end when rest or close lets it.
+func (m *mailbox) start(serve func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.serve = serve
+	m.wake()
+}
 
 // put adds a function; false when the mailbox is closed: then it never runs.
 func (m *mailbox) put(f func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.open {
+	if m.closed {
 		return false
 	}
 	m.work = append(m.work, f)
-	m.ring()
+	m.wake()
 	return true
 }
 
 // ring wakes the owner up without giving it work.
 func (m *mailbox) ring() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rung = true
+	m.wake()
+}
+
+// wake sees to it that the goroutine is there. The lock is held.
+func (m *mailbox) wake() {
+	if m.serve != nil && !m.there && !m.closed {
+		m.there = true
+		go m.serve() // ends by rest or close
 	}
 }
 
@@ -53,15 +71,26 @@ func (m *mailbox) take() func() {
 	return f
 }
 
+// rest says that the goroutine has to end, because there is nothing to do.
+//
+// What is put in from now on finds no goroutine there, and begins the next.
+func (m *mailbox) rest() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.there = len(m.work) > 0 || m.rung
+	m.rung = false
+	return !m.there
+}
+
 func (m *mailbox) full() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.work) >= mostWaiting
 }
 
-// close drops what is left.
+// close drops what is left, and begins no goroutine any more.
 func (m *mailbox) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.open, m.work = false, nil
+	m.closed, m.work = true, nil
 }
