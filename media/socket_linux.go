@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This is the only file with unsafe and raw system calls.  The wrappers of x/sys/unix allocate a Sockaddr for each packet;
+// This is the only file of the server with unsafe and raw system calls.  (The phone of the load generator has another one: what is measured with
+// the server's own sockets would not be seen to be wrong with them.)  The wrappers of x/sys/unix allocate a Sockaddr for each packet;
 // here the kernel's own structures live in the socket.  RawSyscall tells Go's scheduler nothing, which is right for calls that
 // cannot block (the sockets are non-blocking) and wrong for all others.
 

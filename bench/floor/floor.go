@@ -7,7 +7,7 @@
 // this one spent 8.7 and 9.5. Sending each leg its packet right after reading it, and leaving the thread unlocked, made no
 // difference beyond the noise.
 //
-// The socket calls are those of package media, because raw system calls live in one file of this repository; so a faster way
+// The socket calls are those of package media, because raw system calls live in one file of the server; so a faster way
 // to send and receive lowers the floor as well, and a slower one raises it: hence the figure of the C program. All else is
 // its own, the clock too.
 //
