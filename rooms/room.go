@@ -129,7 +129,7 @@ func (r *Room) enter(p *Participant) {
 	if p.phase != waiting {
 		return
 	}
-	p.phase, p.own, p.mate = inside, playing{}, nil
+	p.phase, p.own, p.mate, p.flags.aside = inside, playing{}, nil, false
 	r.events.put(p.event(Joined))
 	if r.tones == nil {
 		return
