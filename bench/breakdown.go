@@ -45,7 +45,7 @@ func breakdown(r *report, err error) string {
 
 // pairs is about how many pairs there are of a phone and a tone that it should hear; one for each phone where all is silent.
 func (r *report) pairs() int {
-	return r.Legs * r.inEars()
+	return min(r.Legs, looksMost) * r.inEars()
 }
 
 func (r *report) inEars() int { return max(1, min(r.Talkers, r.Legs/r.Rooms-1)) }
@@ -81,6 +81,16 @@ func (c *contender) climbs(s shape, round int) bool {
 			}
 		}
 		if inTens(one.shape) && 2*one.shape.legs <= s.legs {
+			return false
+		}
+	}
+	return true
+}
+
+// climbsAgain says whether a contender will be asked for that shape in the rounds to come, as far as one can know.
+func (c *contender) climbsAgain(s shape) bool {
+	for _, on := range []way{inTens, inOne} {
+		if end, _, ended := c.ends(on); ended && (on(s) && s.legs > end.legs || inTens(end) && s.legs > 2*end.legs) {
 			return false
 		}
 	}

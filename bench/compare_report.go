@@ -47,6 +47,7 @@ func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 		"the gaps is over %s, or when more than %.0f %% of the tones or beeps are not heard as they were sent; it is not asked for more legs then.\n"+
 		"[README.md](README.md) says what each figure is.\n\n",
 		100*breakLost, 100*breakNotSent, breakGap, 100*breakHeard)
+	c.kept(w)
 	c.table(w)
 	c.ratios(w)
 	c.late(w)

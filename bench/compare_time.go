@@ -52,7 +52,7 @@ func (c *comparison) estimate(rounds int) time.Duration {
 // a ConfBridge that has not been seen to hold so much.
 func (c *comparison) rest(steps []step) (sum time.Duration) {
 	for _, s := range steps {
-		if end, _, ended := s.contender.ends(inTens); s.contender.fault != "" || ended && s.shape.legs > end.legs {
+		if s.contender.fault != "" || !s.contender.climbsAgain(s.shape) {
 			continue
 		}
 		if s.shape.legs > bridgeMost && s.contender == c.contenders[2] && c.o.ladder {

@@ -197,3 +197,39 @@ func TestLatenessIsReadFromTheMetrics(t *testing.T) {
 		t.Error("a bound of x is taken")
 	}
 }
+
+// TestPromisesAreJudged: each by its own figure, in the right direction, and what was not measured is not kept.
+func TestPromisesAreJudged(t *testing.T) {
+	c := comparing(t, "-ladder", "-rounds", "1")
+	row := func(what string) string {
+		var b strings.Builder
+		c.kept(&b)
+		for line := range strings.Lines(b.String()) {
+			if strings.HasPrefix(line, "| "+what) {
+				return line
+			}
+		}
+		return ""
+	}
+	if got := row("longest gap"); !strings.Contains(got, "| – | not measured |") {
+		t.Error(got)
+	}
+	c.contenders[0].runs = []outcome{
+		{rung(1000), 1, &report{CPUPerLegTick: 10, GapMax: 59, PacketsHeard: 1}, ""},
+		{rung(1000), 2, &report{CPUPerLegTick: 10, GapMax: 61, PacketsHeard: 1, LostDown: 3}, ""},
+		{rung(200), 1, &report{CPUPerLegTick: 10}, ""},
+	}
+	c.contenders[1].runs = []outcome{{rung(1000), 1, &report{CPUPerLegTick: 8}, ""}}
+	c.contenders[2].runs = []outcome{{rung(200), 1, &report{CPUPerLegTick: 79}, ""}}
+	for what, want := range map[string]string{
+		"longest gap":      "| 61.00 | NOT KEPT |",
+		"packets lost":     "| 3.00 | NOT KEPT |",
+		"CPU as":           "| 1.25 | kept |",
+		"ConfBridge's CPU": "| 7.90 | NOT KEPT |",
+		"CPU, µs":          "| 10.00 | kept |",
+	} {
+		if got := row(what); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 )
 
 // plan says which leg is in which room and speaks which tone, on a line of the spectrum that the check takes. In a room every talker has
-// a tone of his own; as long as there are tones enough, in the whole run. With more legs a tone is spoken in several rooms, but
-// no two rooms have all their tones in common, so that what leaks from another room is still heard.
+// a tone of his own; as long as there are tones enough, in the whole run. With more legs a tone is spoken in several rooms, few of which
+// have all their tones in common, so that what leaks from another room is still heard.
 type plan struct {
 	window int       // samples of the spectrum, a power of two
 	level  float64   // of each talker, dBFS

@@ -38,7 +38,7 @@ func TestTickAllocatesNothing(t *testing.T) {
 	room := &party{sum: make([]int32, 160), mix: make([]int16, 160)}
 	for i := range 8 {
 		law := []*codec.Codec{codec.PCMA, codec.PCMU}[i%2]
-		p := mediatest.NewPhone(t, law)
+		p := mediatest.NewPhoneWith(t, law, media.LegConfig{Level: true, MuteMusic: true}) // everything on
 		p.Says(float64(300 + 100*i))
 		s := p.Session()
 		s.Ptime = []time.Duration{0, 10, 30, 60}[i/2] * time.Millisecond

@@ -69,7 +69,7 @@ func (c *crowd) joins(i int, talks bool) *Participant {
 			w.packet[12+s] = byte(s * (i + 3))
 		}
 	}
-	leg := media.NewLeg(media.LegConfig{}, w)
+	leg := media.NewLeg(media.LegConfig{Level: true}, w)
 	leg.Update(media.Session{Remote: w.from, Codec: law(i), PayloadType: law(i).PayloadType})
 	seat := &Seat{room: c.room}
 	seat.state.Store(taken)

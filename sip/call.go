@@ -211,8 +211,11 @@ func (c *Call) Focus(user string) {
 // Ring tells the caller that it rings (180).
 func (c *Call) Ring() {
 	c.post(func() {
+		if c.Phase != ringing || c.cancelled.Load() {
+			return
+		}
 		req := c.invitation.req
-		if c.Phase != ringing || c.cancelled.Load() || listed(req, "100rel", "require") {
+		if listed(req, "100rel", "require") {
 			return // who requires reliable provisional answers gets none (RFC 3262 section 3)
 		}
 		c.invitation.tx.Respond(c.ua.response(req, sipgo.StatusRinging, "Ringing", c.Dialog.contact()))

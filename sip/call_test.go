@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -329,5 +330,19 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 			t.Errorf("took %v", d)
 		}
 		time.Sleep(40 * time.Second)
+	})
+}
+
+// Ring after the ACK is too late, and does nothing.
+func TestRingAfterTheACK(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		call := w.phone().calls()
+		call.Ring()
+		synctest.Wait()
+		select {
+		case <-call.Done():
+			t.Errorf("the call is over: %+v", call.Ended())
+		default:
+		}
 	})
 }

@@ -86,7 +86,7 @@ var keys = []key{
 		"Whether each voice is brought to the same loudness, slowly: towards -23 dBFS, by at most 12 dB either way.",
 		one(switchForm, func(c *Config) *bool { return &c.Media.Level })},
 	{"media.nice", []string{"-10"},
-		"The nice value of the server, so that no other program makes the sound late. It needs root or CAP_SYS_NICE; without, a line in the log says so. 0: as it was started.",
+		"The nice value of the server, so that no other program makes the sound late. It needs root or CAP_SYS_NICE; without, a line in the log says so. Between services of systemd CPUWeight= decides as well. 0: as it was started.",
 		one(numberForm(-20, 0), func(c *Config) *int { return &c.Media.Nice })},
 
 	{"rooms.max_participants", []string{"100"},

@@ -51,14 +51,18 @@ var phones atomic.Uint32
 
 // NewPhone makes a phone and the Leg that talks to it, already negotiated: codec c, telephone-event 101, 20 ms.
 // The leg is closed when the test ends.
-func NewPhone(tb testing.TB, c *codec.Codec) *Phone {
+func NewPhone(tb testing.TB, c *codec.Codec) *Phone { return NewPhoneWith(tb, c, media.LegConfig{}) }
+
+// NewPhoneWith is NewPhone for a leg with that configuration.
+func NewPhoneWith(tb testing.TB, c *codec.Codec, cfg media.LegConfig) *Phone {
 	n := phones.Add(1)
 	host := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), last}) }
 	p := &Phone{
 		Conn: NewConn(netip.AddrPortFrom(host(1), uint16(20000+2*(n%5000)))), Addr: netip.AddrPortFrom(host(byte(n)), uint16(40000+2*(n%5000))),
 		Codec: c, SSRC: 0x1000_0000 + n, Seq: uint16(n * 7919), TS: n * 104729,
 	}
-	p.Leg = media.NewLeg(media.LegConfig{Epoch: time.Now()}, p.Conn)
+	cfg.Epoch = time.Now()
+	p.Leg = media.NewLeg(cfg, p.Conn)
 	p.Leg.Update(p.Session())
 	tb.Cleanup(p.Leg.Close)
 	return p
