@@ -48,6 +48,14 @@ func (d *Dialer) claim(l *Lease, key Key) bool {
 	return true
 }
 
+// talks reports whether a number that was called into a room has been answered, and the call goes on.
+func (d *Dialer) talks(room string, key Key) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.claims[place{room, key}]
+	return l != nil && l.Trunk != ""
+}
+
 // end takes a dial-out off the books, or leaves what it holds to its call.
 func (d *Dialer) end(j *dial, r *Result) {
 	d.mu.Lock()

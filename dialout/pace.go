@@ -31,11 +31,15 @@ func (p *pace) wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.turn }()
-	timer := time.NewTimer(time.Until(p.next))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	if left := time.Until(p.next); left > 0 {
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	p.next = time.Now().Add(p.interval)

@@ -87,7 +87,8 @@ const (
 
 // probe is the goroutine "trunk probe": it keeps up until ctx is done.
 func (d *Dialer) probe(ctx context.Context, t *trunk) {
-	timer := time.NewTimer(0)
+	t.lookNow()
+	timer := time.NewTimer(t.Probe)
 	defer timer.Stop()
 	for {
 		select {
