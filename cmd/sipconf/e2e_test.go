@@ -409,7 +409,7 @@ func TestE2ERefusals(t *testing.T) {
 
 // TestE2ENoSocketsForACall: the operator reads which call it was and what was lacking.
 func TestE2ENoSocketsForACall(t *testing.T) {
-	o := newOffice(t, func(c *Config) { c.Media.Ports = media.PortRange{First: 40000, Last: 40001} })
+	o := newOffice(t, func(c *Config) { c.Media.Ports = media.PortRange{First: 47000, Last: 47001} }) // which no other test uses
 	o.joins(phone.Config{Name: "Anna"}, "5234", 0)
 	_, err := o.phone(phone.Config{Name: "Boris", Number: "102"}).Call(o.soon(), o.uri("5234", "udp", true))
 	if got := phone.Status(err); got != 503 {
