@@ -3,7 +3,7 @@
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build demo test bench lint fuzz tools clean
+.PHONY: build demo test bench prompts lint fuzz tools clean
 
 build: ## the program, as bin/sipconf
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/sipconf ./cmd/sipconf
@@ -23,6 +23,10 @@ bench: build ## 200 legs in 20 rooms, with the limits that we promise; then sipc
 	@$(GO) build -o bin/bench ./bench
 	@bin/bench -server-binary bin/sipconf -legs 200 -rooms 20 $(if $(QUICK),-time 6s -bursts 3); kept=$$?; \
 	bin/bench -compare -ladder -server-binary bin/sipconf $(if $(QUICK),-quick); exit $$kept
+
+prompts: ## speaks the prompts anew (espeak-ng), and lists them in docs/prompts.md
+	$(GO) run ./prompts/make
+	$(GO) test ./prompts -run TestDocs -update
 
 lint: ## gofmt, vet, staticcheck, and whether it builds for another system
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-formatted:"; gofmt -l .; exit 1; }

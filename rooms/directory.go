@@ -14,6 +14,7 @@ import (
 var (
 	ErrRoomFull = errors.New("the room is full")            // 486: another room may have place
 	ErrFull     = errors.New("the server is full")          // 503: no room has
+	ErrLocked   = errors.New("the room is locked")          // 403: who is in it decides
 	ErrClosed   = errors.New("the server is shutting down") // 503
 )
 
@@ -80,19 +81,42 @@ func NewDirectory(cfg Config) *Directory {
 
 // Reserve takes a seat in the room of that number, which is created if nobody has one there yet.
 // It is called before the call is answered, so that a full room can still say so. The error is
-// ErrRoomFull, ErrFull or ErrClosed. The seat is either taken with Join or given back with Release.
-func (d *Directory) Reserve(number string) (*Seat, error) {
+// ErrRoomFull, ErrFull, ErrLocked or ErrClosed. The seat is either taken with Join or Wait, or given back with Release.
+func (d *Directory) Reserve(number string) (*Seat, error) { return d.take(number, false) }
+
+// ReserveInvited is Reserve for somebody whom one of those in the room brings in: a lock does not keep him out.
+func (d *Directory) ReserveInvited(number string) (*Seat, error) { return d.take(number, true) }
+
+func (d *Directory) take(number string, invited bool) (*Seat, error) {
 	loop := d.config.Engine.Loop() // before the lock, and in vain if there is a room already
-	s, created, err := d.reserve(number, loop)
+	s, created, err := d.reserve(number, invited, loop)
 	if created {
 		s.room.loop.Do(s.room.begin)
 	}
 	return s, err
 }
 
-// reserve is the part of Reserve that only one may do at a time: two who find no room must not
+// Lock keeps all out of the room from now on who are not invited, or lets them in again. It is over when
+// the room is gone.
+func (d *Directory) Lock(number string, locked bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.rooms[number]; r != nil {
+		r.locked = locked
+	}
+}
+
+// Locked says whether the room is locked; a room that does not exist is not.
+func (d *Directory) Locked(number string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.rooms[number]
+	return r != nil && r.locked
+}
+
+// reserve is the part of take that only one may do at a time: two who find no room must not
 // make two.
-func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created bool, err error) {
+func (d *Directory) reserve(number string, invited bool, loop *media.Loop) (s *Seat, created bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r, exists := d.rooms[number]
@@ -103,6 +127,8 @@ func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created b
 		return nil, false, ErrFull
 	case exists && len(r.seats) >= d.config.MaxParticipants:
 		return nil, false, ErrRoomFull
+	case exists && r.locked && !invited:
+		return nil, false, ErrLocked
 	case !exists:
 		r = newRoom(number, loop, d.tones, d.events)
 		d.rooms[number] = r

@@ -479,3 +479,67 @@ func TestRoomsAreSpreadBeforeTheyGrow(t *testing.T) {
 		}
 	}
 }
+
+// Ann locks the room, and nobody comes in but whom she invites: he waits in the ante-room until he enters. What the methods do that run on the
+// loop is seen in a snapshot.
+func TestTheInvitedWaitsAndEntersALockedRoom(t *testing.T) {
+	h := newHouse(t, Config{Tones: true})
+	ann, bob := h.calls("ann"), h.calls("bob")
+	pa := h.seat("5234").Join(ann)
+	h.Lock("5234", true)
+	h.Lock("1", true) // there is none
+	h.refuses("5234", ErrLocked)
+	if !h.Locked("5234") || h.Locked("1") {
+		t.Error("which room is locked?")
+	}
+	seat, err := h.ReserveInvited("5234")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pb := seat.Wait(bob)
+	pa.StepAside(pb)
+	pa.Play(DialTone, true)
+	pb.Play(Refused, false)
+	pb.StopPlaying()
+	look := func() (a, b ParticipantSnapshot) {
+		t.Helper()
+		shot, ok := h.Look("5234")
+		if !ok || len(shot.Participants) != 2 {
+			t.Fatalf("%t, %+v", ok, shot)
+		}
+		return shot.Participants[0], shot.Participants[1]
+	}
+	if a, b := look(); !a.Aside || a.Waiting || !b.Waiting || b.Aside {
+		t.Errorf("while he waits: %+v, %+v", a, b)
+	}
+	if h.told(Joined) > 1 {
+		t.Error("he is announced before he is in")
+	}
+	pb.Enter()
+	pb.Enter()
+	pa.Return()
+	pa.HearLouder(1)
+	pa.SpeakLouder(-1)
+	pa.Announce(NewSound(make([]int16, 1600)))
+	pa.Announce(NewSound(make([]int16, 1600)))
+	if a, b := look(); a.Aside || b.Waiting {
+		t.Errorf("when he is in: %+v, %+v", a, b)
+	}
+	h.Lock("5234", false)
+	s := h.seat("5234")
+	s.Release()
+	pb.Leave("hung up")
+	pb.StepAside(pa) // he has left
+	pb.Enter()
+	pa.StepAside(pb)
+	pa.Leave("hung up")
+	if _, ok := h.Look("5234"); ok {
+		t.Error("the room is still there")
+	}
+	ann.leg.Close()
+	bob.leg.Close()
+	h.Directory.Close()
+	if joined, left := h.told(Joined), h.told(Left); joined != 2 || left != 2 {
+		t.Errorf("%d joined and %d left", joined, left)
+	}
+}

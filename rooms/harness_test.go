@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,14 @@ func newQuietScene(t testing.TB) *scene {
 // joins lets somebody call and join with that codec.
 func (s *scene) joins(name string, c *codec.Codec) *phone {
 	s.Helper()
+	ph := s.comes(name, c)
+	s.room.enter(ph.p)
+	return ph
+}
+
+// comes lets somebody call and come into the ante-room.
+func (s *scene) comes(name string, c *codec.Codec) *phone {
+	s.Helper()
 	port := uint16(20000 + 2*len(s.phones))
 	w := &wire{
 		local: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port),
@@ -101,7 +110,7 @@ func (s *scene) joins(name string, c *codec.Codec) *phone {
 	seat := &Seat{room: s.room}
 	seat.state.Store(taken)
 	ph.p = &Participant{id: "call-" + name, name: name, number: fmt.Sprint(100 + len(s.phones)), since: time.Now(), leg: ph.leg, seat: seat}
-	s.room.enter(ph.p)
+	s.room.receive(ph.p)
 	s.phones = append(s.phones, ph)
 	return ph
 }
@@ -293,4 +302,17 @@ func (s *scene) happened() (events []string) {
 		events = append(events, line)
 	}
 	return events
+}
+
+// presses lets him press a key for a moment (RFC 4733).
+func (ph *phone) presses(key byte) {
+	event := strings.IndexByte("0123456789*#ABCD", key)
+	for i, duration := range []uint16{160, 320, 320} {
+		payload := binary.BigEndian.AppendUint16([]byte{byte(event), 10}, duration)
+		if i > 0 {
+			payload[1] |= 0x80 // the end
+		}
+		ph.sendPacket(101, uint32(ph.spoken), payload)
+	}
+	ph.spoken += 320
 }

@@ -38,6 +38,7 @@ func BenchmarkBigRoom(b *testing.B) {
 		defer peers[i].Close()
 		peers[i].SetReadBuffer(4096) // what it does not take is dropped by the kernel
 		leg.Update(media.Session{Remote: peers[i].LocalAddr().(*net.UDPAddr).AddrPort(), Codec: codec.PCMA, PayloadType: 8})
+		room.receive(&Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}})
 		room.enter(&Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}})
 	}
 	var crews []large

@@ -1,6 +1,10 @@
 package rooms
 
-import "time"
+import (
+	"time"
+
+	"github.com/sipconf/sipconf/media/mixer"
+)
 
 // news is what there is to tell of a participant after a pull; none nearly always.
 type news uint8
@@ -17,7 +21,11 @@ const (
 func (p *Participant) pull(now int64) bool {
 	p.frame, p.news = p.leg.Pull(now), 0
 	p.rights = derive(p.phase, p.flags, p.leg.Held())
-	p.heard = p.rights.heard && p.leg.Heard()
+	p.speaks = p.leg.Heard() && !p.flags.muted
+	p.heard = p.rights.heard && p.speaks
+	if p.speaks && p.gains.speak != 0 {
+		mixer.Ramp(p.frame, p.gains.speaking(), p.gains.speaking())
+	}
 	if p.meter() {
 		p.news |= newsOfVoice
 	}
@@ -45,6 +53,9 @@ func (r *Room) tell(p *Participant) {
 		r.miss(p)
 	}
 	for _, digit := range p.leg.Digits() {
+		if p.own.keys {
+			p.own = playing{}
+		}
 		p.keys.press(digit)
 		pressed := p.event(Pressed)
 		pressed.Digit = digit

@@ -23,9 +23,12 @@ type Participant struct {
 	music  bool // he plays some and is kept out for it
 	awaits int  // ticks in which his first packet could have come, up to patience
 	keys   keys
-	own    playing // a tone for him alone; while it plays he hears no other
+	own    playing      // a tone for him alone; while it plays he hears no other
+	mate   *Participant // whom he hears while he is aside; nil: nobody
+	gains  gains
 	round  int     // the chime's round that announces him, which he need not hear
 	rights rights  // in this tick
+	speaks bool    // there is something of him in this tick, whoever may hear it
 	heard  bool    // is part of this tick's sum
 	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory

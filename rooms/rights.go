@@ -5,6 +5,7 @@ type phase uint8
 
 const (
 	entering phase = iota // has a seat; the room's loop has not taken him in yet
+	waiting               // is in the ante-room: on the loop, but nobody knows of him yet
 	inside                // is in the room
 	gone                  // has left; nothing brings him back
 )
@@ -13,12 +14,14 @@ const (
 type flags struct {
 	muted bool // the others shall not hear him
 	deaf  bool // he shall not hear the others
+	aside bool // he has stepped aside: he and the room do not hear each other
 }
 
 // rights are what a participant may do in the mix of one tick.
 type rights struct {
 	heard bool // what he says goes into the mix
 	hears bool // he is sent the mix; else he is sent silence
+	aside bool // he is sent what is played to him, and what somebody says who is aside with him
 }
 
 // derive says what a participant may do. It is the only place that decides it: rights are not kept
@@ -26,8 +29,11 @@ type rights struct {
 // resuming can leave a wrong one behind. held is what SIP agreed (RFC 3264 section 8.4): a leg on
 // hold is neither heard, since its music would fill the room, nor does it hear.
 func derive(p phase, f flags, held bool) rights {
-	if p != inside || held {
+	switch {
+	case held || p != inside && p != waiting:
 		return rights{}
+	case p == waiting || f.aside:
+		return rights{aside: true}
 	}
 	return rights{heard: !f.muted, hears: !f.deaf}
 }

@@ -18,6 +18,9 @@ func TestRights(t *testing.T) {
 		{inside, true, false, true, rights{}},
 		{inside, false, true, true, rights{}},
 		{inside, true, true, true, rights{}},
+		{waiting, false, false, false, rights{aside: true}},
+		{waiting, true, true, false, rights{aside: true}},
+		{waiting, false, false, true, rights{}},
 		{entering, false, false, false, rights{}},
 		{gone, false, false, false, rights{}},
 	} {

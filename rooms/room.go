@@ -19,12 +19,15 @@ type Room struct {
 	tones   *tones // nil: none are heard
 
 	seats    map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
+	locked   bool           // nobody comes in who is not brought; guarded by Directory.mu
 	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
 
 	// On the loop only.
 	ended   bool           // nobody comes in any more
 	members []*Participant // in the order of joining
 	chime   chime
+	notice  playing // words for all who are in the room, under what is said
+	loudest int     // the peak of the loudest sound of late; 0: there was none
 	limiter mixer.Limiter
 	work    work
 	large   large
@@ -104,26 +107,34 @@ func (r *Room) end() {
 	r.loop.Remove(r)
 }
 
-// admit takes a participant in, with his leg. A leg that is closed already stays out, and so does
-// everybody after the end; the call will say so by leaving.
+// admit takes a participant into the ante-room, with his leg. A leg that is closed already stays out, and
+// so does everybody after the end; the call will say so by leaving.
 func (r *Room) admit(p *Participant) {
 	if r.ended || !r.loop.Attach(p.leg) {
 		p.phase = gone
 		return
 	}
-	r.enter(p)
+	r.receive(p)
 	r.resize()
 }
 
-// enter is admit without the loop.
-func (r *Room) enter(p *Participant) {
-	p.phase = inside
+// receive is admit without the loop.
+func (r *Room) receive(p *Participant) {
+	p.phase = waiting
 	r.members = append(r.members, p)
+}
+
+// enter takes somebody in from the ante-room. Who is not there stays where he is.
+func (r *Room) enter(p *Participant) {
+	if p.phase != waiting {
+		return
+	}
+	p.phase, p.own, p.mate, p.flags.aside = inside, playing{}, nil, false
 	r.events.put(p.event(Joined))
 	if r.tones == nil {
 		return
 	}
-	if len(r.members) == 1 {
+	if r.inside() == 1 {
 		p.own = playing{tone: r.tones.alone}
 		return
 	}
@@ -146,18 +157,37 @@ func (r *Room) remove(p *Participant, reason string) {
 // exit is remove without the loop.
 func (r *Room) exit(i int, reason string) {
 	p := r.members[i]
+	was := p.phase
 	r.members = slices.Delete(r.members, i, i+1)
+	for _, other := range r.members {
+		if other.mate == p {
+			other.mate = nil
+		}
+	}
 	if p.voice.stop() { // a roster must not show a talker who has left
 		r.events.put(p.event(Quiet))
 	}
 	p.phase = gone
 	p.frame = nil
+	if was != inside {
+		return // nobody knew of him
+	}
 	left := p.event(Left)
 	left.Reason, left.Duration, left.Stats = reason, time.Since(p.since), p.leg.Stats()
 	r.events.put(left)
-	if r.tones != nil && len(r.members) > 0 {
+	if r.tones != nil && r.inside() > 0 {
 		r.chime.leave()
 	}
+}
+
+// inside is how many are in the room, without those in the ante-room.
+func (r *Room) inside() (n int) {
+	for _, p := range r.members {
+		if p.phase == inside {
+			n++
+		}
+	}
+	return n
 }
 
 // dismiss takes everybody out.

@@ -47,7 +47,8 @@ func (r *Room) mix(loudest int) {
 	tone := r.chime.frame(r.tones)
 	mixer.Add(w.sum, tone)
 	w.chimes = tone != nil
-	r.limit(loudest + tonePeak) // there may be a tone, of the room's or of somebody's own
+	mixer.Add(w.sum, r.notice.frame())
+	r.limit(loudest + tonePeak + r.loudest) // there may be a tone, of the room's or of somebody's own, and words
 	w.fit(w.mixed, w.sum, nil)
 	w.shared.reset()
 }
@@ -55,19 +56,47 @@ func (r *Room) mix(loudest int) {
 // push sends a participant what he shall hear in this tick.
 func (r *Room) push(d *desk, p *Participant, now int64) {
 	w := &r.work
+	if p.rights.aside {
+		r.pushAside(d, p, now)
+		return
+	}
 	sum := r.sumFor(d, p, p.own.frame())
 	switch {
 	case sum == nil:
 		r.pushShared(p, now, &d.silent, w.quiet)
 	case p.heard:
 		w.fit(d.out, sum, p.frame)
-		p.leg.Push(now, d.out)
-	case r.isShared(sum):
+		p.listen(now, d.out)
+	case r.isShared(sum) && p.gains.hear == 0:
 		r.pushShared(p, now, &d.shared, w.mixed)
 	default:
 		w.fit(d.out, sum, nil)
-		p.leg.Push(now, d.out)
+		p.listen(now, d.out)
 	}
+}
+
+// listen sends a participant a frame of his own, as loud as he wants it.
+func (p *Participant) listen(now int64, frame []int16) {
+	if p.gains.hear != 0 {
+		mixer.Ramp(frame, p.gains.hearing(), p.gains.hearing())
+	}
+	p.leg.Push(now, frame)
+}
+
+// pushAside sends somebody who is aside what is played to him, and what his mate says.
+func (r *Room) pushAside(d *desk, p *Participant, now int64) {
+	own, mate := p.own.frame(), p.mate
+	if own == nil && (mate == nil || !mate.speaks) {
+		r.pushShared(p, now, &d.silent, r.work.quiet)
+		return
+	}
+	mixer.Zero(d.personal)
+	mixer.Add(d.personal, own)
+	if mate != nil && mate.speaks {
+		mixer.Add(d.personal, mate.frame)
+	}
+	mixer.Saturate(d.out, d.personal)
+	p.listen(now, d.out)
 }
 
 // sumFor is what a participant hears, with his own part still in it; nil: nothing. own is the frame
@@ -105,9 +134,16 @@ func (r *Room) pushShared(p *Participant, now int64, e *encoded, frame []int16) 
 // pushAlone sends the only participant a tone or silence, and never nothing: carriers and Asterisk
 // end a call that hears nothing.
 func (r *Room) pushAlone(p *Participant, now int64) {
+	if p.rights.aside {
+		r.pushAside(&r.work.desk, p, now)
+		return
+	}
 	tone := r.chime.frame(r.tones)
 	if !r.chime.heardBy(p.round) {
 		tone = nil
+	}
+	if notice := r.notice.frame(); notice != nil {
+		tone = notice
 	}
 	if own := p.own.frame(); own != nil {
 		tone = own
@@ -116,5 +152,5 @@ func (r *Room) pushAlone(p *Participant, now int64) {
 		r.pushShared(p, now, &r.work.silent, r.work.quiet)
 		return
 	}
-	p.leg.Push(now, tone)
+	p.listen(now, r.work.out[:copy(r.work.out, tone)])
 }

@@ -33,11 +33,19 @@ const (
 func (s *Seat) Room() string { return s.room.number }
 
 // Join takes the seat after the call is answered: the call's leg moves to the room's loop, and from
-// the next tick on the call hears the room and is heard. It does not wait for that. The participant
+// the next tick on the call hears the room and is heard. It is Wait and then Enter. It does not wait for that. The participant
 // belongs to the caller, who ends it with Leave before he closes the leg. If the room has ended
 // since Reserve (it broke, or the directory was closed), the call is hung up. A seat that is taken
 // or released already gives a participant who has left.
 func (s *Seat) Join(call Call) *Participant {
+	p := s.Wait(call)
+	p.Enter()
+	return p
+}
+
+// Wait takes the seat as Join does, but the call comes into the ante-room: it hears what is played to
+// it, and the room and it know nothing of each other until it enters.
+func (s *Seat) Wait(call Call) *Participant {
 	name, number := call.Caller()
 	p := &Participant{id: call.ID(), name: name, number: number, since: time.Now(), leg: call.Leg(), seat: s}
 	if !s.state.CompareAndSwap(reserved, taken) {

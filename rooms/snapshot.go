@@ -19,6 +19,7 @@ type RoomSnapshot struct {
 type ParticipantSnapshot struct {
 	ID, Name, Number string
 	Since            time.Time // when he joined
+	Waiting, Aside   bool      // is in the ante-room; has stepped aside
 	Muted, Deaf      bool      // by decision
 	Held             bool      // by SIP
 	Talking          bool      // has talked within the last half second
@@ -49,6 +50,25 @@ func (d *Directory) Snapshot() []RoomSnapshot {
 	}
 	slices.SortFunc(all, func(a, b RoomSnapshot) int { return strings.Compare(a.Number, b.Number) })
 	return all
+}
+
+// Look describes one room; false if there is none, or if its loop does not answer.
+func (d *Directory) Look(number string) (RoomSnapshot, bool) {
+	d.mu.Lock()
+	r := d.rooms[number]
+	if r == nil {
+		d.mu.Unlock()
+		return RoomSnapshot{}, false
+	}
+	q := &inquiry{from: []*Room{r}, done: make(chan struct{}),
+		rooms: []RoomSnapshot{{Number: number, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats))}}}
+	d.mu.Unlock()
+	late := time.NewTimer(loopTime)
+	defer late.Stop()
+	if !r.loop.Do(q.answer) || !q.wait(late) {
+		return RoomSnapshot{}, false
+	}
+	return q.rooms[0], true
 }
 
 // inquiry asks one loop for its rooms.
@@ -108,7 +128,7 @@ func (q *inquiry) wait(late *time.Timer) bool {
 func (p *Participant) snapshot() ParticipantSnapshot {
 	s := ParticipantSnapshot{
 		ID: p.id, Name: p.name, Number: p.number, Since: p.since,
-		Muted: p.flags.muted, Deaf: p.flags.deaf, Held: p.leg.Held(),
+		Waiting: p.phase == waiting, Aside: p.flags.aside, Muted: p.flags.muted, Deaf: p.flags.deaf, Held: p.leg.Held(),
 		Talking: p.voice.talking, Level: int(p.voice.level),
 		Digits: p.keys.last(), DigitCount: p.keys.count, Stats: p.leg.Stats(),
 	}

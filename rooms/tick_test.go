@@ -74,6 +74,7 @@ func (c *crowd) joins(i int, talks bool) *Participant {
 	seat := &Seat{room: c.room}
 	seat.state.Store(taken)
 	p := &Participant{id: fmt.Sprint(i), leg: leg, seat: seat, since: time.Now()}
+	c.room.receive(p)
 	c.room.enter(p)
 	c.wires = append(c.wires, w)
 	return p

@@ -59,8 +59,13 @@ func melody(rate, frames int, notes ...float64) tone {
 // playing is a tone that is being heard. The zero value is none.
 type playing struct {
 	tone tone
-	next int // index of the frame that comes next
+	next int  // index of the frame that comes next
+	loop bool // it begins anew at its end
+	keys bool // a key of the one who hears it ends it
 }
+
+// of is a sound that begins now.
+func of(s Sound) playing { return playing{tone: s.tone, loop: s.loop} }
 
 // active reports whether there is a frame left.
 func (p *playing) active() bool { return p.next < len(p.tone) }
@@ -80,6 +85,8 @@ func (p *playing) frame() []int16 {
 		return nil
 	}
 	f := p.tone[p.next]
-	p.next++
+	if p.next++; p.loop && p.next == len(p.tone) {
+		p.next = 0
+	}
 	return f
 }

@@ -1,33 +1,23 @@
 // Package plan is the number plan: it says which room a dialled number means.
 //
-// It speaks Asterisk's pattern language, because the operator knows it from his extensions.conf:
-//
-//	5234        without an underscore: exactly this number
-//	_           makes the rest a pattern
-//	X Z N       one digit: 0-9, 1-9, 2-9 (x, z and n as well)
-//	[13-5a]     one character out of a set: 1, 3, 4, 5 or a
-//	.           one or more of anything; only at the end
-//	!           zero or more of anything; only at the end
-//	-           outside a set: nothing, it only makes the number readable
+// It speaks Asterisk's pattern language (package pattern), because the operator knows it from his
+// extensions.conf.
 //
 // Room and group are templates: text with ${EXTEN}, ${EXTEN:skip}, ${EXTEN:skip:length} (skip and
 // length may be negative and then count from the end) and ${CALLERID(num)}, which is sliced alike.
 //
-// Four things differ from Asterisk, all of them on purpose:
+// Three things differ from Asterisk, all of them on purpose:
 //
 //   - The first rule whose pattern matches decides, in the order of the list. Asterisk sorts by
 //     specificity; here what is read first is what counts. A rule that no number can reach any more
 //     is therefore a fault, not a surprise.
 //   - A dash is ignored in the dialled number too, as in Asterisk, but it is also absent from
 //     ${EXTEN}: 52-34 and 5234 are one room. The same holds for the caller's number.
-//   - Patterns that Asterisk takes silently and that never do what was meant are faults: text after
-//     '.' or '!', an empty set, a range that runs backwards, a forgotten underscore.
 //   - A room's or group's name can only be made of a few safe characters (see [ValidName]). When
 //     the deciding rule expands to anything else, the number leads nowhere: what comes from the
 //     wire shall not become a file name or a log line of the caller's choice.
 //
-// Words, smallest to largest: a place is what one character of the number may be; a pattern is a
-// row of places; a rule is a pattern with the templates behind it; a plan is the list of rules.
+// Words: a rule is a pattern with the templates behind it; a plan is the list of rules.
 //
 // Everything here is pure and immutable after Compile, so a Plan may be used by many goroutines.
 package plan
@@ -35,6 +25,8 @@ package plan
 import (
 	"errors"
 	"strings"
+
+	"github.com/sipconf/sipconf/asterisk/pattern"
 )
 
 // Rule is one line of the plan as the operator writes it. The zero Rule is faulty.
@@ -58,7 +50,8 @@ type Plan struct {
 
 // rule is a Rule after Compile.
 type rule struct {
-	pattern     pattern
+	pattern     pattern.Pattern
+	sound       bool // the pattern compiled, and so can hide others
 	room, group template
 }
 
@@ -84,16 +77,14 @@ func Default() []Rule {
 func Compile(rules []Rule) (*Plan, error) {
 	p := &Plan{rules: make([]rule, len(rules))}
 	var faults []error
-	sound := make([]bool, len(rules)) // whose pattern compiled, and so can hide others
 	for i, r := range rules {
 		compiled, bad := compileRule(i, r)
 		p.rules[i] = compiled
 		faults = append(faults, bad...)
-		sound[i] = compiled.pattern.places != nil
-		if !sound[i] {
+		if !compiled.sound {
 			continue
 		}
-		if by := p.hiddenBy(i, sound); by >= 0 {
+		if by := p.hiddenBy(i); by >= 0 {
 			faults = append(faults, fault(i, "pattern", r.Pattern,
 				"no number can reach it: rule %d (%q) comes first and takes all of them; put this rule before it, or delete it",
 				by, rules[by].Pattern))
@@ -105,16 +96,15 @@ func Compile(rules []Rule) (*Plan, error) {
 	return p, nil
 }
 
-// compileRule compiles rule i with all its faults. The pattern's places are nil if it is faulty.
+// compileRule compiles rule i with all its faults.
 func compileRule(i int, r Rule) (rule, []error) {
 	var compiled rule
 	var faults []error
-	pattern, err := parsePattern(r.Pattern)
-	if err != nil {
+	var err error
+	if compiled.pattern, err = pattern.Parse(r.Pattern); err != nil {
 		faults = append(faults, fault(i, "pattern", r.Pattern, "%w", err))
-	} else {
-		compiled.pattern = pattern
 	}
+	compiled.sound = err == nil
 	switch {
 	case r.Room == "" && r.Group == "":
 		faults = append(faults, fault(i, "room", "", "the rule leads nowhere; say which room the caller joins, for example ${EXTEN}"))
@@ -134,9 +124,9 @@ func compileRule(i int, r Rule) (rule, []error) {
 }
 
 // hiddenBy returns the first rule before rule i that matches all that rule i matches, or -1.
-func (p *Plan) hiddenBy(i int, sound []bool) int {
+func (p *Plan) hiddenBy(i int) int {
 	for by := range i {
-		if sound[by] && p.rules[by].pattern.covers(p.rules[i].pattern) {
+		if p.rules[by].sound && p.rules[by].pattern.Covers(p.rules[i].pattern) {
 			return by
 		}
 	}
@@ -155,7 +145,7 @@ func (p *Plan) Route(number, caller string) (Target, bool) {
 	}
 	for i := range p.rules {
 		r := &p.rules[i]
-		if !r.pattern.matches(number) {
+		if !r.pattern.Matches(number) {
 			continue
 		}
 		target := Target{Room: r.room.expand(number, caller), Group: r.group.expand(number, caller), Rule: i}

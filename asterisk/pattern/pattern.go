@@ -1,4 +1,20 @@
-package plan
+// Package pattern is Asterisk's pattern language for numbers, which the operator knows from his
+// extensions.conf:
+//
+//	5234        without an underscore: exactly this number
+//	_           makes the rest a pattern
+//	X Z N       one digit: 0-9, 1-9, 2-9 (x, z and n as well)
+//	[13-5a]     one character out of a set: 1, 3, 4, 5 or a
+//	.           one or more of anything; only at the end
+//	!           zero or more of anything; only at the end
+//	-           outside a set: nothing, it only makes the number readable
+//
+// What Asterisk takes silently and what never does what was meant is an error here: text after '.' or
+// '!', an empty set, a range that runs backwards, a forgotten underscore.
+//
+// A place is what one character of the number may be; a pattern is a row of places. Everything here is
+// pure, and a Pattern may be used by many goroutines.
+package pattern
 
 import (
 	"errors"
@@ -34,15 +50,16 @@ func digits(low byte) place {
 	return p
 }
 
-// pattern is what a number must look like: one character for each place and then, if open, any
-// more. A trailing '.' is one place for anything, and open; a trailing '!' is open alone.
-type pattern struct {
-	places []place // not nil after parsePattern without error
+// Pattern is what a number must look like: one character for each place and then, if open, any
+// more. A trailing '.' is one place for anything, and open; a trailing '!' is open alone. The zero
+// Pattern matches the empty number alone.
+type Pattern struct {
+	places []place
 	open   bool
 }
 
-// matches reports whether number, which has no dashes, is one of the pattern's.
-func (p pattern) matches(number string) bool {
+// Matches reports whether number, which has no dashes, is one of the pattern's.
+func (p Pattern) Matches(number string) bool {
 	if len(number) < len(p.places) || len(number) > len(p.places) && !p.open {
 		return false
 	}
@@ -54,9 +71,9 @@ func (p pattern) matches(number string) bool {
 	return true
 }
 
-// covers reports whether p matches every number that q matches. It is exact: places are compared
+// Covers reports whether p matches every number that q matches. It is exact: places are compared
 // one by one, and an open pattern goes on for ever.
-func (p pattern) covers(q pattern) bool {
+func (p Pattern) Covers(q Pattern) bool {
 	if len(q.places) < len(p.places) || !p.open && (q.open || len(q.places) > len(p.places)) {
 		return false
 	}
@@ -68,19 +85,20 @@ func (p pattern) covers(q pattern) bool {
 	return true
 }
 
-// parsePattern reads a pattern, or a literal number if there is no leading underscore.
-func parsePattern(s string) (pattern, error) {
+// Parse reads a pattern, or a literal number if there is no leading underscore. The error says what to
+// write instead.
+func Parse(s string) (Pattern, error) {
 	if err := checkCharacters(s); err != nil {
-		return pattern{}, err
+		return Pattern{}, err
 	}
 	if !strings.HasPrefix(s, "_") {
 		return parseLiteral(s)
 	}
 	body := s[1:]
 	if err := checkLetters(body); err != nil {
-		return pattern{}, err
+		return Pattern{}, err
 	}
-	p := pattern{places: []place{}}
+	var p Pattern
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; c {
 		case 'X', 'x':
@@ -91,17 +109,17 @@ func parsePattern(s string) (pattern, error) {
 			p.places = append(p.places, digits('2'))
 		case '-': // only makes the pattern readable
 		case ']':
-			return pattern{}, fmt.Errorf("']' at position %d closes nothing; put the '[' before it", i+2)
+			return Pattern{}, fmt.Errorf("']' at position %d closes nothing; put the '[' before it", i+2)
 		case '[':
 			set, length, err := parseSet(body[i:])
 			if err != nil {
-				return pattern{}, fmt.Errorf("the set at position %d %w", i+2, err)
+				return Pattern{}, fmt.Errorf("the set at position %d %w", i+2, err)
 			}
 			p.places = append(p.places, set)
 			i += length - 1
 		case '.', '!':
 			if i+1 < len(body) {
-				return pattern{}, fmt.Errorf("%q stands after '%c', which takes all the rest; end the pattern there, or write [%c] for the character itself", body[i+1:], c, c)
+				return Pattern{}, fmt.Errorf("%q stands after '%c', which takes all the rest; end the pattern there, or write [%c] for the character itself", body[i+1:], c, c)
 			}
 			if c == '.' {
 				p.places = append(p.places, anything)
@@ -112,23 +130,23 @@ func parsePattern(s string) (pattern, error) {
 		}
 	}
 	if len(p.places) == 0 && !p.open {
-		return pattern{}, errors.New("nothing follows the '_'; write a pattern such as _5XXX")
+		return Pattern{}, errors.New("nothing follows the '_'; write a pattern such as _5XXX")
 	}
 	return p, nil
 }
 
 // parseLiteral reads a number that stands for itself. Dashes in it are ignored as everywhere.
-func parseLiteral(s string) (pattern, error) {
+func parseLiteral(s string) (Pattern, error) {
 	body := strings.ReplaceAll(s, "-", "")
 	if body == "" {
-		return pattern{}, errors.New("it is empty; write a number such as 5234, or a pattern such as _5XXX")
+		return Pattern{}, errors.New("it is empty; write a number such as 5234, or a pattern such as _5XXX")
 	}
 	// "5XXX" for "_5XXX" is the mistake that everybody makes once, and it fails in silence.
 	numeric := strings.Trim(body, "0123456789*#+XZNxzn.") == ""
 	if strings.ContainsAny(body, "[]!") || numeric && (strings.ContainsAny(body, "XZNxzn") || strings.HasSuffix(body, ".")) {
-		return pattern{}, fmt.Errorf("it looks like a pattern but does not begin with '_'; write _%s", s)
+		return Pattern{}, fmt.Errorf("it looks like a pattern but does not begin with '_'; write _%s", s)
 	}
-	p := pattern{places: make([]place, len(body))}
+	p := Pattern{places: make([]place, len(body))}
 	for i := range len(body) {
 		p.places[i].add(body[i])
 	}

@@ -1,4 +1,4 @@
-package plan
+package pattern
 
 import (
 	"strings"
@@ -40,18 +40,18 @@ func TestPatternsAsAsteriskReadsThem(t *testing.T) {
 		{"_+49X.", "+4930", "+49 4930"},
 		{"_#XX", "#12", "12"},
 	} {
-		p, err := parsePattern(c.pattern)
+		p, err := Parse(c.pattern)
 		if err != nil {
 			t.Errorf("%s: %v", c.pattern, err)
 			continue
 		}
 		for _, number := range strings.Fields(c.yes) {
-			if !p.matches(strings.ReplaceAll(number, "-", "")) {
+			if !p.Matches(strings.ReplaceAll(number, "-", "")) {
 				t.Errorf("%s does not match %s", c.pattern, number)
 			}
 		}
 		for _, number := range strings.Fields(c.no) {
-			if p.matches(strings.ReplaceAll(number, "-", "")) {
+			if p.Matches(strings.ReplaceAll(number, "-", "")) {
 				t.Errorf("%s matches %s", c.pattern, number)
 			}
 		}
@@ -104,11 +104,11 @@ func backtrack(pattern, number string) bool {
 func TestMatchesAgreesWithThePlainReading(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, number := patterns.Draw(t, "pattern"), numbers.Draw(t, "number")
-		p, err := parsePattern(s)
+		p, err := Parse(s)
 		if err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
-		if got, want := p.matches(number), backtrack(s[1:], number); got != want {
+		if got, want := p.Matches(number), backtrack(s[1:], number); got != want {
 			t.Fatalf("%s matches %q: %v, want %v", s, number, got, want)
 		}
 	})
@@ -116,19 +116,19 @@ func TestMatchesAgreesWithThePlainReading(t *testing.T) {
 
 func TestCoversMeansEveryNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, _ := parsePattern(patterns.Draw(t, "a"))
-		b, _ := parsePattern(patterns.Draw(t, "b"))
-		if !a.covers(a) {
+		a, _ := Parse(patterns.Draw(t, "a"))
+		b, _ := Parse(patterns.Draw(t, "b"))
+		if !a.Covers(a) {
 			t.Fatal("a pattern does not cover itself")
 		}
-		if !a.covers(b) {
+		if !a.Covers(b) {
 			witness, found := counterexample(a, b)
-			if !found || a.matches(witness) || !b.matches(witness) {
+			if !found || a.Matches(witness) || !b.Matches(witness) {
 				t.Fatalf("covers says no, but %q shows nothing", witness)
 			}
 			return
 		}
-		if number := numbers.Draw(t, "number"); b.matches(number) && !a.matches(number) {
+		if number := numbers.Draw(t, "number"); b.Matches(number) && !a.Matches(number) {
 			t.Fatalf("covers says yes, but %q is only the second one's", number)
 		}
 	})
@@ -136,7 +136,7 @@ func TestCoversMeansEveryNumber(t *testing.T) {
 
 // counterexample makes a number that b matches and a does not, by trying at each place of b the
 // characters that it has and a has not, and the lengths that are b's alone.
-func counterexample(a, b pattern) (string, bool) {
+func counterexample(a, b Pattern) (string, bool) {
 	shortest := make([]byte, len(b.places))
 	for i, place := range b.places {
 		for c := 0; c < 256; c++ {
@@ -162,7 +162,7 @@ func counterexample(a, b pattern) (string, bool) {
 		}
 	}
 	for _, s := range tries {
-		if b.matches(s) && !a.matches(s) {
+		if b.Matches(s) && !a.Matches(s) {
 			return s, true
 		}
 	}

@@ -1,0 +1,13 @@
+// Package attendant serves those who are in a room: it hears the keys that they press, and invites, mutes, counts and tells.  It knows
+// rooms, menus, prompts and the dialler, and no SIP.
+//
+// Its idea is that serving somebody is straight-line code on one goroutine, like his call: collect digits, dial, wait for the answer, ask
+// for a 1.  What the others hear meanwhile is the room's affair.
+//
+// Words: the Office is the place where all attendants work; an attendant serves one participant as long as his call lasts; a guest is
+// somebody who was dialled and has not entered the room yet.
+//
+// Goroutines: that of each call, which calls Serve and gets it back when the call is over; one for each guest who has come in, which
+// the office starts and which ends with his call; one for each dial-out of an attendant, which ends with the dial-out, for which
+// its attendant waits.  Close waits for all of them.
+package attendant

@@ -1,0 +1,72 @@
+package attendant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/prompts"
+)
+
+// callGroup calls a group together.  Whatever becomes of it, he is in his room.
+func (a *attendant) callGroup(ctx context.Context, group string) {
+	if a.office.cfg.Groups == nil {
+		a.say(prompts.UnknownGroup)
+		return
+	}
+	called, err := a.office.cfg.Groups.Call(ctx, a.room, group, a.number)
+	a.log.Info("calls a group", "group", group, "called", called, "err", err)
+	a.announceCalled(called, err)
+}
+
+// callMissing calls those of his groups who are not here.
+func (a *attendant) callMissing(ctx context.Context) {
+	if a.office.cfg.Groups == nil {
+		a.say(prompts.EmptyGroup)
+		return
+	}
+	called, err := a.office.cfg.Groups.Missing(ctx, a.room, a.number)
+	a.log.Info("calls those who are missing", "called", called, "err", err)
+	a.announceCalled(called, err)
+}
+
+func (a *attendant) announceCalled(called int, err error) {
+	switch {
+	case errors.Is(err, dialout.ErrNoGroup):
+		a.say(prompts.UnknownGroup)
+	case err != nil:
+		a.say(prompts.DirectoryUnavailable)
+	case called > 0:
+		a.say(prompts.CallingGroup(called))
+	default:
+		a.result()
+	}
+}
+
+// mostNamed is how many missing are named: nobody listens to more numbers.
+const mostNamed = 7
+
+// result says who of the groups is here and who is missing, and why.
+func (a *attendant) result() {
+	if a.office.cfg.Groups == nil {
+		a.say(prompts.EmptyGroup)
+		return
+	}
+	r := a.office.cfg.Groups.Report(a.room)
+	if r.Total == 0 {
+		a.say(prompts.EmptyGroup)
+		return
+	}
+	var absent []prompts.Absent
+	for _, m := range r.Missing[:min(len(r.Missing), mostNamed)] {
+		absent = append(absent, prompts.Absent{Number: m.Extension, Why: why[m.State]})
+	}
+	a.say(prompts.GroupResult(r.In, r.Total, absent))
+}
+
+// why is what is said of a member who is missing.
+var why = map[dialout.State]prompts.Name{
+	dialout.Trying: prompts.Ringing, dialout.Ringing: prompts.Ringing, dialout.Busy: prompts.Busy, dialout.Declined: prompts.Declined,
+	dialout.NoAnswer: prompts.NoAnswer, dialout.NoAccept: prompts.NoAccept, dialout.Unreachable: prompts.Unreachable,
+	dialout.Failed: prompts.Failed,
+}

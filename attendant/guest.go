@@ -1,0 +1,114 @@
+package attendant
+
+import (
+	"context"
+	"time"
+
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms"
+)
+
+// guest is somebody who was dialled.  Until he is taken in he belongs to the goroutine that dialled.
+type guest struct {
+	call   Call
+	number string
+	lang   string
+	seat   *rooms.Seat
+	p      *rooms.Participant
+	keys   *attendant // hears his keys
+}
+
+// welcome takes a call that was dialled into the ante-room; nil when there is no seat.
+func (o *Office) welcome(call Call, room, number, lang string) *guest {
+	seat, err := o.cfg.Rooms.ReserveInvited(room)
+	if err != nil {
+		o.cfg.Log.Info("no seat for somebody invited", "room", room, "number", number, "err", err)
+		return nil
+	}
+	g := &guest{call: call, number: number, lang: lang, seat: seat, p: seat.Wait(call)}
+	g.keys = o.hire(call, g.p, room)
+	o.enrol(g.keys)
+	return g
+}
+
+// here says whether he has not hung up.
+func (g *guest) here() bool {
+	select {
+	case <-g.call.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// leave takes him out of the ante-room; a nil guest has never come.
+func (g *guest) leave(reason string) {
+	if g != nil {
+		g.keys.office.dismiss(g.keys)
+		g.p.Leave(reason)
+	}
+}
+
+// takeIn brings the guest into the room and serves him from now on.
+func (o *Office) takeIn(ctx context.Context, g *guest) {
+	g.keys.lang = g.lang
+	g.p.Enter()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		g.call.Hangup("the server is shutting down")
+	}
+	o.wg.Add(1)
+	go func() { // ends with the call; Close waits
+		defer o.wg.Done()
+		g.keys.serve(context.WithoutCancel(ctx))
+		g.leave("hung up")
+	}()
+}
+
+// ask asks a guest to press 1, again and again, in his language.
+func (o *Office) ask(ctx context.Context, g *guest, by string) dialout.State {
+	sound := o.sound(g.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
+	g.p.Play(sound.Looped(), false)
+	late := time.NewTimer(o.cfg.Accept)
+	defer late.Stop()
+	for {
+		select {
+		case key := <-g.keys.keys:
+			if key == '1' {
+				return dialout.In
+			}
+		case <-late.C:
+			return dialout.NoAccept
+		case <-g.call.Done():
+			return dialout.NoAccept
+		case <-ctx.Done():
+			return dialout.Cancelled
+		}
+	}
+}
+
+// Receive is what a member of a group meets who has answered, for dialout.GroupsConfig.
+func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
+	call, ok := who.Call.(Call)
+	if !ok {
+		return dialout.Failed
+	}
+	g := o.welcome(call, who.Lease.Room, who.Number, o.cfg.Language(who.Number))
+	if g == nil {
+		call.Hangup("no seat in the room")
+		return dialout.Failed
+	}
+	state := dialout.In
+	if who.Policy != dialout.Straight {
+		state = o.ask(ctx, g, who.Caller)
+	}
+	if state != dialout.In {
+		call.Hangup(state.String())
+		g.leave(state.String())
+		return state
+	}
+	o.takeIn(ctx, g)
+	return dialout.In
+}

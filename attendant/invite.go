@@ -1,0 +1,203 @@
+package attendant
+
+import (
+	"context"
+	"time"
+
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms"
+)
+
+// invite lets him dial, and brings in who answers.  He is out of the talk meanwhile, and the room goes on.
+func (a *attendant) invite(ctx context.Context) {
+	if a.office.cfg.Dialer == nil {
+		a.say(prompts.NotAllowed)
+		return
+	}
+	a.p.StepAside(nil)
+	number, ok := a.collect()
+	if !ok {
+		a.p.Return()
+		return
+	}
+	a.log.Info("invites", "number", number)
+	outcome, g := a.dial(ctx, number)
+	a.log.Info("invited", "number", number, "outcome", outcome.String())
+	if g != nil {
+		a.invited = g
+		a.p.Return()
+		return
+	}
+	a.tell(outcome, number)
+}
+
+// collect is the number that he dials: up to so many digits, ended by # or a pause; * gives it up.
+func (a *attendant) collect() (number string, ok bool) {
+	a.p.Play(rooms.DialTone, true)
+	for wait := a.office.cfg.First; len(number) < a.office.cfg.MaxDigits; wait = a.office.cfg.Pause {
+		key, pressed := a.key(wait)
+		switch {
+		case !pressed || key == '#':
+			a.p.StopPlaying()
+			return number, number != ""
+		case key == '*':
+			return "", false
+		}
+		number += string(rune(key))
+	}
+	return number, true
+}
+
+// dial dials, and lets him hear what becomes of it.  The guest is nil if nobody has come in.
+func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *guest) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	changes, results := make(chan dialout.Change, 16), make(chan dialout.Result, 1)
+	go func() { // ends with Dial; results is waited for below
+		results <- a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.room, Caller: a.number, Number: number}, func(c dialout.Change) {
+			select {
+			case changes <- c:
+			default: // he is told of the next one
+			}
+		})
+	}()
+	var early *guest
+	for {
+		select {
+		case c := <-changes:
+			early = a.follow(c, early)
+		case <-a.keys:
+			giveUp(dialout.ErrGivenUp) // any key
+		case <-a.call.Done():
+			giveUp(dialout.ErrGivenUp)
+			r := <-results
+			a.release(r, early)
+			return dialout.Outcome{State: dialout.Cancelled}, nil
+		case r := <-results:
+			return a.answered(ctx, r, early)
+		}
+	}
+}
+
+// follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
+func (a *attendant) follow(c dialout.Change, early *guest) *guest {
+	if call, ok := c.Early.(Call); ok && early == nil {
+		if early = a.office.welcome(call, a.room, c.Number, a.lang); early != nil {
+			a.p.StopPlaying()
+			a.p.StepAside(early.p)
+			return early
+		}
+	}
+	if c.State == dialout.Ringing && early == nil {
+		a.p.Play(rooms.Ringback, false)
+	}
+	return early
+}
+
+// release ends what nobody waits for any more.
+func (a *attendant) release(r dialout.Result, early *guest) {
+	if r.Call != nil {
+		r.Call.Hangup("the inviter has left")
+	}
+	early.leave("the inviter has left")
+}
+
+// answered brings in who has answered, as the policy has it.
+func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest) (dialout.Outcome, *guest) {
+	call, ok := r.Call.(Call)
+	if !ok {
+		early.leave(r.Outcome.String())
+		return r.Outcome, nil
+	}
+	g := early
+	if g == nil || g.call.ID() != call.ID() {
+		early.leave("another phone has answered")
+		if g = a.office.welcome(call, a.room, r.Number, a.office.cfg.Language(r.Number)); g == nil {
+			call.Hangup("no seat in the room")
+			return dialout.Outcome{State: dialout.Failed}, nil
+		}
+	}
+	g.call = call
+	outcome := dialout.Outcome{State: dialout.In}
+	switch r.Policy {
+	case dialout.Press1:
+		a.p.Play(rooms.Ringback, false)
+		outcome.State = a.office.ask(ctx, g, a.number)
+	case dialout.Consult:
+		outcome.State = a.consult(g)
+	}
+	if outcome.State != dialout.In {
+		g.call.Hangup(outcome.String())
+		g.leave(outcome.String())
+		return outcome, nil
+	}
+	a.office.takeIn(ctx, g)
+	return outcome, g
+}
+
+// consult lets him talk to the guest before anybody else hears him: * takes him in, # does not.
+func (a *attendant) consult(g *guest) dialout.State {
+	a.p.StepAside(g.p)
+	g.p.StepAside(a.p)
+	a.say(prompts.Consult)
+	for {
+		select {
+		case key := <-a.keys:
+			switch key {
+			case '*':
+				return dialout.In
+			case '#':
+				return dialout.Cancelled
+			}
+		case <-g.call.Done():
+			return dialout.Declined
+		case <-a.call.Done():
+			return dialout.Cancelled
+		}
+	}
+}
+
+// toneTime is how long a busy tone is heard.
+const toneTime = 2 * time.Second
+
+// tell lets him hear why nobody has come: by a tone and in words.  A key ends it.
+func (a *attendant) tell(o dialout.Outcome, number string) {
+	tone, name := rooms.Reorder, prompts.Failed
+	switch o.State {
+	case dialout.Cancelled:
+		a.p.Return()
+		return
+	case dialout.Busy:
+		tone, name = rooms.BusyTone, prompts.Busy
+	case dialout.Declined:
+		tone, name = rooms.BusyTone, prompts.Declined
+	case dialout.NoAnswer:
+		name = prompts.NoAnswer
+	case dialout.NoAccept:
+		name = prompts.NoAccept
+	case dialout.Unreachable:
+		name = prompts.Unreachable
+	case dialout.Failed:
+		name = whyFailed(o.Cause)
+	}
+	a.p.StepAside(nil)
+	a.p.Play(tone, true)
+	if _, pressed := a.key(toneTime); !pressed {
+		a.key(a.say(prompts.Digits(number), name))
+	}
+	a.p.Return()
+}
+
+// whyFailed is what is said of the causes that somebody can do something about.
+func whyFailed(cause dialout.Cause) prompts.Name {
+	switch cause {
+	case dialout.BadNumber, dialout.TooLong:
+		return prompts.WrongNumber
+	case dialout.NotAllowed, dialout.Loop, dialout.NoTrunk:
+		return prompts.NotAllowed
+	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily:
+		return prompts.CallLimit
+	}
+	return prompts.Failed
+}

@@ -1,0 +1,104 @@
+package dialout
+
+import (
+	"context"
+	"time"
+)
+
+// place is a number in a room. While somebody is called there, or talks, it is claimed, and nobody dials it.
+type place struct {
+	room string
+	key  Key
+}
+
+// begin admits a dial-out: its number is claimed and it is counted. The cause is why not.
+func (d *Dialer) begin(j *dial, key Key) Cause {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	j.lease = Lease{Room: j.Room, Caller: d.rules.Key(j.Caller)}
+	if d.closed {
+		return ShuttingDown
+	}
+	if _, claimed := d.claims[place{j.Room, key}]; claimed {
+		return AlreadyCalled
+	}
+	if cause := d.usage.begin(dayOf(time.Now(), d.config.Location), j.Room, j.lease.Caller, d.config.Limits); cause != "" {
+		return cause
+	}
+	d.hold(&j.lease, key)
+	d.dials[j] = struct{}{}
+	d.running.Add(1) // Done in dial
+	return ""
+}
+
+// hold adds a number to a lease. The lock is held.
+func (d *Dialer) hold(l *Lease, key Key) {
+	d.claims[place{l.Room, key}] = l
+	l.Keys = append(l.Keys, key)
+}
+
+// claim adds a number to a lease unless somebody has it.
+func (d *Dialer) claim(l *Lease, key Key) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, claimed := d.claims[place{l.Room, key}]; claimed {
+		return false
+	}
+	d.hold(l, key)
+	return true
+}
+
+// talks reports whether a number that was called into a room has been answered, and the call goes on.
+func (d *Dialer) talks(room string, key Key) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.claims[place{room, key}]
+	return l != nil && l.Trunk != ""
+}
+
+// end takes a dial-out off the books, or leaves what it holds to its call.
+func (d *Dialer) end(j *dial, r *Result) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.dials, j)
+	if r.Call == nil {
+		d.drop(&j.lease)
+		return
+	}
+	j.lease.Trunk = r.Trunk
+	r.Lease = j.lease
+	d.running.Go(func() { d.outlast(r.Call, &j.lease) }) // before Done, so Close waits for it too
+}
+
+// outlast is the goroutine "answered call": it gives back what a call holds when the call has ended.
+func (d *Dialer) outlast(call Call, l *Lease) {
+	select {
+	case <-call.Done():
+	case <-d.stopped:
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drop(l)
+	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
+		t.calls--
+		d.hand(t)
+	}
+}
+
+// drop gives back a lease's numbers and its place in the counts. The lock is held.
+func (d *Dialer) drop(l *Lease) {
+	for _, key := range l.Keys {
+		delete(d.claims, place{l.Room, key})
+	}
+	d.usage.end(l.Room, l.Caller)
+}
+
+// note counts the outcome and logs it.
+func (d *Dialer) note(req Request, r Result, took time.Duration) Result {
+	d.mu.Lock()
+	d.outcomes[r.Outcome]++
+	d.mu.Unlock()
+	d.log.LogAttrs(context.Background(), r.level(), "dialled", r.attrs(req, took)...)
+	return r
+}

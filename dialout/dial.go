@@ -1,0 +1,193 @@
+package dialout
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// Request asks for one person by one number. Number and Room are required.
+type Request struct {
+	Room   string        // into which he is invited
+	Caller string        // the number of who invites; counts against his limits
+	Number string        // as dialled, or as it stands in a list
+	Trunk  string        // the one trunk to take; empty: those that take the number, in their order
+	Policy Policy        // what he meets who answers; Unsaid: see [Rulebook.Policy]
+	Ring   time.Duration // how long it rings; 0: Config.Ring
+	Wait   time.Duration // how long to wait for a line; 0: not at all
+}
+
+// Change is how far a dial-out has come: Queued, Trying or Ringing. It may be trying again after it
+// rang, on another trunk or at another number.
+type Change struct {
+	State  State
+	Number string // that is dialled, without what only makes it readable
+	Trunk  string // over which; empty while it is queued
+	Early  Call   // the early call that the inviter may hear; nil: none
+}
+
+// Result is how a dial-out ended. Outcome.State is Answered if there is a call, and otherwise what is
+// in the way.
+type Result struct {
+	Outcome
+	Call   Call   // that was answered, and is now the caller's to end; nil: there is none
+	Number string // that answered, or that was dialled last
+	Trunk  string // over which; empty: none was tried
+	Policy Policy // what he meets; of an answered call
+	Lease  Lease  // what the call holds while it lasts; of an answered call
+}
+
+// Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
+// that are not dialled again meanwhile. Plain data, for [Dialer.Adopt].
+type Lease struct {
+	Room   string
+	Caller Key
+	Trunk  string
+	Keys   []Key
+}
+
+// dial is one dial-out that is not over. Everything but the lease's keys is its own goroutine's; those
+// are guarded by the Dialer's lock.
+type dial struct {
+	Request
+	dialer *Dialer
+	watch  func(Change)
+	giveUp context.CancelCauseFunc
+	lease  Lease
+
+	redirected int       // how many numbers of 302s were dialled
+	deadline   time.Time // until which it waits for lines
+}
+
+// Dial invites one person and returns when he has answered or when it is clear that he will not.
+// Cancelling ctx cancels what rings; its cause (see [ErrElsewhere]) is what the phone is told. watch
+// hears how far it has come, one change at a time, and not the outcome; it does not block; nil: nobody does.
+//
+// The next trunk is tried after a time-out, a 5xx or when the trunk does not take our credentials, never
+// when he is busy or has declined. A 302 is followed to numbers that the rules allow, one after the other.
+// A number that is in the room, or is being called into it, is not dialled.
+func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Result {
+	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch)
+}
+
+// invite is Dial, where it is known who is in the room.
+func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change)) Result {
+	number, cause := d.rules.Check(req.Number)
+	key := d.rules.Key(number)
+	if cause == "" && in[key] {
+		cause = AlreadyIn
+	}
+	if cause != "" {
+		return d.note(req, Result{Outcome: failed(cause), Number: cmp.Or(number, req.Number)}, 0)
+	}
+	if watch == nil {
+		watch = func(Change) {}
+	}
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	began := time.Now()
+	j := &dial{Request: req, dialer: d, watch: watch, giveUp: giveUp, deadline: began.Add(req.Wait)}
+	j.Ring = cmp.Or(req.Ring, d.config.Ring)
+	if cause := d.begin(j, key); cause != "" {
+		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
+	}
+	defer d.running.Done()
+	r := j.run(ctx, number)
+	d.end(j, &r)
+	return d.note(req, r, time.Since(began))
+}
+
+// inRoom is the numbers that need not be dialled because they are in the room already: the inviter is,
+// or is about to be.
+func (d *Dialer) inRoom(room, caller string) map[Key]bool {
+	in := map[Key]bool{d.rules.Key(caller): true}
+	for _, number := range d.config.Present(room) {
+		in[d.rules.Key(number)] = true
+	}
+	delete(in, "") // who has no number is nobody in particular
+	return in
+}
+
+// run tries the number, and where it is redirected to, until somebody answers or says no.
+func (j *dial) run(ctx context.Context, number string) (r Result) {
+	asked := j.Policy
+	tried := []Key{j.dialer.rules.Key(number)}
+	numbers := []string{number}
+	for len(numbers) > 0 {
+		var targets []string
+		r, targets = j.reach(ctx, numbers[0], asked)
+		numbers = numbers[1:]
+		switch r.State {
+		case Answered, Declined, Cancelled:
+			return r
+		}
+		if len(targets) == 0 {
+			continue
+		}
+		asked = Unsaid // it was said of the number that was asked for, not of wherever that leads
+		next, cause := j.follow(targets, &tried)
+		numbers = append(next, numbers...)
+		r.Outcome = Outcome{State: Failed, Cause: cause, Code: r.Code}
+	}
+	return r
+}
+
+// follow says which targets of a redirection are dialled next; the cause is why the last of the others is not.
+func (j *dial) follow(targets []string, tried *[]Key) (numbers []string, cause Cause) {
+	d := j.dialer
+	in := d.inRoom(j.Room, j.Caller)
+	cause = Redirects // also if all of them were tried before: a circle
+	for _, target := range targets {
+		number, wrong := d.rules.Check(target)
+		key := d.rules.Key(number)
+		switch {
+		case wrong != "":
+			cause = wrong
+		case slices.Contains(*tried, key):
+		case j.redirected >= d.config.Redirects:
+			cause = Redirects
+		case in[key]:
+			cause = AlreadyIn
+		case !d.claim(&j.lease, key):
+			cause = AlreadyCalled
+		default:
+			j.redirected++
+			*tried = append(*tried, key)
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers, cause
+}
+
+// reach tries one number over the trunks that take it. targets are where it was redirected to.
+func (j *dial) reach(ctx context.Context, number string, asked Policy) (r Result, targets []string) {
+	d := j.dialer
+	ways, cause := d.routes(number, j.Trunk)
+	r = Result{Outcome: failed(cause), Number: number}
+	for len(ways) > 0 {
+		j.watch(Change{State: Queued, Number: number})
+		way, why := d.line(ctx, ways, max(0, time.Until(j.deadline)))
+		if way.trunk == nil {
+			if r.Trunk == "" || why.State == Cancelled { // else the attempt before says more
+				r.Outcome = why
+			}
+			return r, nil
+		}
+		call, outcome, failure := j.attempt(ctx, way, number)
+		r = Result{Outcome: outcome, Number: number, Trunk: way.Name, Call: call}
+		if call != nil {
+			r.Policy = d.rules.Policy(asked, number, &way.Trunk)
+			return r, nil // the line is its lease's
+		}
+		d.release(way.trunk)
+		if failure == nil || !failure.Class.failsOver() || outcome.State == NoAnswer {
+			if failure != nil && failure.Class == Redirect {
+				targets = failure.Targets
+			}
+			return r, targets
+		}
+		ways = slices.DeleteFunc(slices.Clone(ways), func(w route) bool { return w.trunk == way.trunk })
+	}
+	return r, nil
+}

@@ -1,0 +1,780 @@
+package dialout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// office is an exchange with groups, and what those meet who answer.
+type office struct {
+	*exchange
+	dialer *Dialer
+	groups *Groups
+
+	mu       sync.Mutex
+	lists    map[string][]Member
+	down     error
+	presses  map[string]time.Duration // who presses 1, and after how long; others let the prompt talk
+	received map[string]int           // calls that are being received or are in, by member
+	changes  []string
+	dawdle   time.Duration // how long who is told of a state in the sixth second takes for it
+}
+
+// gathering runs a test in fake time with groups of that configuration. Whatever happens, no member is ever
+// on two calls at a time, and nobody stays on a call that nobody has taken in.
+func gathering(t *testing.T, cfg Config, groups GroupsConfig, test func(o *office)) {
+	t.Helper()
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		o := newOffice(x, d, groups)
+		test(o)
+		o.groups.Close()
+		o.wantTidy()
+	})
+}
+
+func newOffice(x *exchange, d *Dialer, groups GroupsConfig) *office {
+	o := &office{
+		exchange: x, dialer: d, lists: make(map[string][]Member), presses: make(map[string]time.Duration), received: make(map[string]int),
+	}
+	groups.Dialer, groups.Store, groups.Receive, groups.OnChange = d, o, o.receive, o.changed
+	o.groups = NewGroups(groups)
+	return o
+}
+
+func (o *office) Members(ctx context.Context, group string) ([]Member, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch list, ok := o.lists[group]; {
+	case o.down != nil:
+		return nil, o.down
+	case !ok:
+		return nil, fmt.Errorf("table conf_groups: %w", ErrNoGroup)
+	default:
+		return slices.Clone(list), nil
+	}
+}
+
+// list makes a group of extensions; "Anna 103" has a name.
+func (o *office) list(group string, extensions ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lists[group] = nil
+	for _, e := range extensions {
+		name, extension, named := strings.Cut(e, " ")
+		if !named || name < "A" {
+			name, extension = "", e
+		}
+		o.lists[group] = append(o.lists[group], Member{Extension: extension, Name: name})
+	}
+}
+
+// receive is the ante-room: straight in, or with a key within ten seconds.
+func (o *office) receive(ctx context.Context, guest Guest) State {
+	who := guest.Lease.Room + " " + guest.Member.Extension
+	call := guest.Call.(*fakeCall)
+	o.count(who, 1)
+	state := o.anteroom(ctx, guest)
+	o.note("%s is %s", call.to, state)
+	if state == In {
+		o.enters(guest.Number)
+	}
+	call.atEnd(func() { o.count(who, -1); o.leaves(guest.Number) })
+	return state
+}
+
+func (o *office) anteroom(ctx context.Context, guest Guest) State {
+	if guest.Policy == Straight {
+		return In
+	}
+	o.mu.Lock()
+	after, presses := o.presses[guest.Number]
+	o.mu.Unlock()
+	key := make(<-chan time.Time)
+	switch {
+	case presses && after == 0:
+		return In
+	case presses:
+		key = time.After(after)
+	}
+	select {
+	case <-key:
+		return In
+	case <-time.After(10 * time.Second):
+	case <-guest.Call.Done():
+	case <-ctx.Done():
+		return Cancelled
+	}
+	return NoAccept
+}
+
+// count holds the Groups to their promise.
+func (o *office) count(who string, n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.received[who] += n
+	if o.received[who] > 1 {
+		o.Errorf("%s is on %d calls", who, o.received[who])
+	}
+}
+
+func (o *office) changed(c GroupChange) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changes = append(o.changes, fmt.Sprintf("%s: %s", c.Extension, c.Outcome))
+	if at := time.Since(o.began); at >= 5*time.Second && at < 6*time.Second {
+		time.Sleep(o.dawdle)
+	}
+}
+
+// wantTidy: who is on a call is in, and nothing rings; then all hang up.
+func (o *office) wantTidy() {
+	o.Helper()
+	synctest.Wait()
+	o.exchange.mu.Lock()
+	for number, n := range o.ringing {
+		if n != 0 {
+			o.Errorf("%s still rings", number)
+		}
+	}
+	calls := o.calls
+	o.exchange.mu.Unlock()
+	in := 0
+	o.mu.Lock()
+	for _, n := range o.received {
+		in += n
+	}
+	o.mu.Unlock()
+	if live := o.live(); len(live) != in {
+		o.Errorf("%d are in, and these are on a call: %v", in, live)
+	}
+	for _, c := range calls {
+		c.Hangup("good night")
+	}
+	synctest.Wait()
+	if s := o.dialer.Stats(); s.Dials != 0 || s.Waiting != 0 || len(o.dialer.claims) != 0 {
+		o.Errorf("left over: %+v, %v", s, o.dialer.claims)
+	}
+}
+
+// press calls group 100 into room 12, on behalf of 12, who has it.
+func (o *office) press(want int) {
+	o.Helper()
+	o.pressed("12", "100", "12", want)
+}
+
+func (o *office) pressed(room, group, caller string, want int) {
+	o.Helper()
+	if got, err := o.groups.Call(context.Background(), room, group, caller); got != want || err != nil {
+		o.Errorf("group %s: %d are called, %v; want %d", group, got, err, want)
+	}
+}
+
+// wantReport compares what the caller would hear about room 12.
+func (o *office) wantReport(want string) {
+	o.Helper()
+	synctest.Wait()
+	if got := o.groups.Report("12").String(); got != want {
+		o.Errorf("result: %s\nwant:   %s", got, want)
+	}
+}
+
+// wantStates compares how far those of group 100 in room 12 are.
+func (o *office) wantStates(want string) {
+	o.Helper()
+	synctest.Wait()
+	var got []string
+	for _, m := range o.groups.States("12")[0].Members {
+		got = append(got, m.String())
+	}
+	if s := strings.Join(got, ", "); s != want {
+		o.Errorf("states: %s\nwant:   %s", s, want)
+	}
+}
+
+// TestTheDirectorCallsHisGroup is the work that all this is for.
+func TestTheDirectorCallsHisGroup(t *testing.T) {
+	cfg := two()
+	cfg.Trunks[1].Numbers = []string{"_8XXXXXXXXXX"}
+	cfg.Default = "carrier"
+	gathering(t, cfg, GroupsConfig{Ring: 20 * time.Second}, func(o *office) {
+		o.list("100", "Anna 101", "Boris 102", "103", "104", "105", "89161111111", "89162222222")
+		o.phone("101").tries(0).rings(time.Second).answers(time.Second)
+		o.phone("102").fails(time.Second, 486)
+		o.phone("103").rings(0).fails(3*time.Second, 603)
+		o.phone("104").rings(0) // never answers
+		o.phone("105").rings(0).answers(5 * time.Second)
+		o.phone("89161111111").rings(0).answers(4 * time.Second) // a voicemail
+		o.phone("89162222222").rings(0).answers(4 * time.Second)
+		o.presses["89162222222"] = 3 * time.Second
+		o.press(7)
+		o.wantStates("Anna (101): trying, Boris (102): trying, 103: ringing, 104: ringing, 105: ringing, 89161111111: ringing, 89162222222: ringing")
+		time.Sleep(4500 * time.Millisecond)
+		o.wantStates("Anna (101): in, Boris (102): busy, 103: declined, 104: ringing, 105: ringing, 89161111111: answered, 89162222222: answered")
+		o.wantReport("1 of 7; missing: Boris (102): busy, 103: declined, 104: ringing, 105: ringing, 89161111111: answered, 89162222222: answered")
+		time.Sleep(time.Minute)
+		o.wantReport("3 of 7; missing: Boris (102): busy, 103: declined, 104: no answer, 89161111111: no-accept")
+		o.wantLog(`0s INVITE 101@pbx
+			0s INVITE 102@pbx
+			0s INVITE 103@pbx
+			0s INVITE 104@pbx
+			0s INVITE 105@pbx
+			0s INVITE 89161111111@carrier
+			0s INVITE 89162222222@carrier
+			2s 101@pbx is in
+			5s 105@pbx is in
+			7s 89162222222@carrier is in
+			14s 89161111111@carrier is no-accept
+			14s BYE 89161111111@carrier: no-accept
+			20s CANCEL 104@pbx: no answer`)
+
+		// Pressed again: those who are missing alone.
+		o.phone("102").rings(0).answers(time.Second)
+		o.phone("103").rings(0).answers(time.Second)
+		o.calls[0].Hangup("bye") // Anna has gone meanwhile
+		o.wantReport("2 of 7; missing: Anna (101): left, Boris (102): busy, 103: declined, 104: no answer, 89161111111: no-accept")
+		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 5 || err != nil {
+			t.Errorf("%d are called, %v", n, err)
+		}
+		o.press(0) // and while they are called, nobody is
+		time.Sleep(time.Minute)
+		o.wantReport("5 of 7; missing: 104: no answer, 89161111111: no-accept")
+		if got := o.changes[len(o.changes)-1]; got != "104: no answer" {
+			t.Errorf("the last that was told is %s", got)
+		}
+	})
+}
+
+func TestWhoNeedNotBeCalled(t *testing.T) {
+	cfg := pbx()
+	cfg.Rules.Prefixes = []string{"7", "8"}
+	gathering(t, cfg, GroupsConfig{}, func(o *office) {
+		for i := range 10 {
+			o.phone(fmt.Sprint(100 + i)).rings(0).answers(5 * time.Second)
+		}
+		o.phone("89161234567").rings(0).answers(5 * time.Second)
+		o.enters("1-01")
+		o.enters("12")
+		o.list("100", "101", "102", "1 02", "103", "12", "", "103,104", "8 (916) 123-45-67", "+79161234567", " , ", "105")
+		var done sync.WaitGroup
+		done.Go(func() { // somebody in the room dials 105 himself
+			o.wantDial(o.dialer, Request{Room: "12", Caller: "101", Number: "105"}, "queued, trying, ringing, answered on 105@pbx: straight")
+		})
+		time.Sleep(time.Second)
+		o.press(5)
+		o.wantStates("101: in, 102: ringing, 103: ringing, 12: in, 103,104: failed: already being called, " +
+			"8 (916) 123-45-67: ringing, 105: failed: already being called")
+		done.Wait()
+		o.calls[0].Hangup("wrong number")
+		time.Sleep(time.Minute)
+		o.wantReport("6 of 7; missing: 105: failed: already being called")
+		if len(o.sent) != 4 {
+			t.Errorf("%d INVITEs", len(o.sent))
+		}
+	})
+}
+
+// TestTheListsOrderCounts: of two members with a number in common he is called who stands first.
+func TestTheListsOrderCounts(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		var list []string
+		for i := range 30 {
+			list = append(list, fmt.Sprint(100+i))
+			o.phone(fmt.Sprint(100 + i)).rings(0)
+		}
+		for i := range 30 {
+			list = append(list, fmt.Sprintf("%d,%d", 100+i, 200+i))
+		}
+		o.list("100", list...)
+		o.press(60)
+		synctest.Wait()
+		for i, m := range o.groups.States("12")[0].Members {
+			if want := map[bool]Outcome{true: {State: Ringing}, false: failed(AlreadyCalled)}[i < 30]; m.Outcome != want {
+				t.Errorf("%v; want %v", m, want)
+			}
+		}
+	})
+}
+
+func TestOthersInTheSameMoment(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101", "102")
+		o.list("200", "102", "103")
+		for _, number := range []string{"101", "102", "103"} {
+			o.phone(number).rings(0).answers(5 * time.Second)
+		}
+		var called [20]int
+		var done sync.WaitGroup
+		for i := range called { // many press the same key, and another group has a member in common
+			done.Go(func() { called[i], _ = o.groups.Call(context.Background(), "12", []string{"100", "200"}[i%2], "12") })
+		}
+		done.Wait()
+		time.Sleep(time.Minute)
+		o.wantReport("3 of 3")
+		if len(o.sent) != 3 {
+			t.Errorf("%d INVITEs", len(o.sent))
+		}
+	})
+}
+
+func TestAlternateNumbers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		extension string
+		next      time.Duration
+		phones    func(o *office)
+		want, log string
+	}{
+		{name: "in their order", extension: "101, 102,103", phones: func(o *office) {
+			o.phone("101").rings(0)
+			o.phone("102").fails(time.Second, 486)
+			o.phone("103").rings(0).answers(time.Second)
+		}, want: "in", log: `0s INVITE 101@pbx
+			30s CANCEL 101@pbx: no answer
+			30s INVITE 102@pbx
+			31s INVITE 103@pbx
+			32s 103@pbx is in`},
+		{name: "the last one's outcome", extension: "101,102,103", phones: func(o *office) {
+			o.phone("101").fails(0, 486)
+			o.phone("103").fails(0, 480)
+		}, want: "no answer", log: "0s INVITE 101@pbx\n0s INVITE 102@pbx\n0s INVITE 103@pbx"},
+		{name: "who declines is not asked again", extension: "101,102", phones: func(o *office) {
+			o.phone("101").fails(time.Second, 603)
+		}, want: "declined", log: "0s INVITE 101@pbx"},
+		{name: "a voicemail is no answer", extension: "89161234567,102", phones: func(o *office) {
+			o.phone("89161234567").answers(0)
+			o.phone("102").answers(0)
+		}, want: "in", log: `0s INVITE 89161234567@carrier
+			10s 89161234567@carrier is no-accept
+			10s BYE 89161234567@carrier: no-accept
+			10s INVITE 102@pbx
+			10s 102@pbx is in`},
+		{name: "a policy of one's own", extension: "8 916 123-45-67 straight", phones: func(o *office) {
+			o.phone("89161234567").answers(0)
+		}, want: "in", log: "0s INVITE 89161234567@carrier\n0s 89161234567@carrier is in"},
+		{name: "a policy that nobody knows", extension: "102 strait", phones: func(o *office) {
+			o.phone("102").answers(0)
+		}, want: "no-accept", log: "0s INVITE 102@pbx\n10s 102@pbx is no-accept\n10s BYE 102@pbx: no-accept"},
+		{name: "together after a while", extension: "101,102,103", next: 5 * time.Second, phones: func(o *office) {
+			o.phone("101").rings(0)
+			o.phone("102").rings(0)
+			o.phone("103").rings(0).answers(2 * time.Second)
+		}, want: "in", log: `0s INVITE 101@pbx
+			5s INVITE 102@pbx
+			10s INVITE 103@pbx
+			12s CANCEL 101@pbx: answered elsewhere
+			12s CANCEL 102@pbx: answered elsewhere
+			12s 103@pbx is in`},
+		{name: "the next at once when one is busy", extension: "101,102,103", next: 5 * time.Second, phones: func(o *office) {
+			o.phone("101").rings(0)
+			o.phone("102").fails(time.Second, 486)
+			o.phone("103").rings(0)
+		}, want: "no answer", log: `0s INVITE 101@pbx
+			5s INVITE 102@pbx
+			6s INVITE 103@pbx
+			30s CANCEL 101@pbx: no answer
+			36s CANCEL 103@pbx: no answer`},
+		{name: "two answers that cross", extension: "101,102", next: 5 * time.Second, phones: func(o *office) {
+			o.phone("101").rings(0).answers(7 * time.Second)
+			o.phone("102").rings(0).crosses = true
+		}, want: "in", log: `0s INVITE 101@pbx
+			5s INVITE 102@pbx
+			7s CANCEL 102@pbx: answered elsewhere
+			7s 101@pbx is in
+			7s BYE 102@pbx: answered elsewhere`},
+		{name: "an answer that crosses, and is not waited for", extension: "101,102", next: 5 * time.Second, phones: func(o *office) {
+			o.phone("101").rings(0).answers(7 * time.Second)
+			p := o.phone("102").rings(0)
+			p.crosses, p.slow = true, 3*time.Second
+		}, want: "in", log: `0s INVITE 101@pbx
+			5s INVITE 102@pbx
+			7s CANCEL 102@pbx: answered elsewhere
+			7s 101@pbx is in
+			10s BYE 102@pbx: answered elsewhere`},
+		{name: "a no that crosses a ringing", extension: "101,102", next: 5 * time.Second, phones: func(o *office) {
+			o.phone("101").rings(0).fails(7*time.Second, 603)
+			p := o.phone("102").rings(0)
+			p.crosses, p.slow = true, time.Second
+		}, want: "declined", log: `0s INVITE 101@pbx
+			5s INVITE 102@pbx
+			7s CANCEL 102@pbx: answered elsewhere
+			8s BYE 102@pbx: answered elsewhere`},
+		{name: "a voicemail, while another rings", extension: "89161234567,102,103", next: 3 * time.Second, phones: func(o *office) {
+			o.phone("89161234567").rings(0).answers(5 * time.Second)
+			o.phone("102").rings(0)
+			o.phone("103").rings(0).answers(time.Second)
+		}, want: "in", log: `0s INVITE 89161234567@carrier
+			3s INVITE 102@pbx
+			5s CANCEL 102@pbx: answered elsewhere
+			15s 89161234567@carrier is no-accept
+			15s BYE 89161234567@carrier: no-accept
+			15s INVITE 103@pbx
+			16s 103@pbx is in`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := two()
+			cfg.Trunks[0].Numbers = []string{"_1XX"}
+			gathering(t, cfg, GroupsConfig{NextAfter: c.next}, func(o *office) {
+				o.list("100", c.extension)
+				c.phones(o)
+				o.press(1)
+				time.Sleep(2 * time.Minute)
+				o.wantStates(c.extension + ": " + c.want)
+				o.wantLog(c.log)
+			})
+		})
+	}
+}
+
+// TestTwoNumbersOfOneMemberAnswerAtOnce: in the very same moment, in every order in which that may go on.
+func TestTwoNumbersOfOneMemberAnswerAtOnce(t *testing.T) {
+	for range 50 {
+		gathering(t, pbx(), GroupsConfig{NextAfter: time.Second}, func(o *office) {
+			o.list("100", "101,102,103")
+			o.phone("101").rings(0).answers(5 * time.Second)
+			o.phone("102").rings(0).answers(4 * time.Second)
+			o.phone("103").rings(0).fails(3*time.Second, 603)
+			o.press(1)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if live := o.live(); len(live) > 1 {
+				t.Errorf("on a call: %v", live)
+			}
+		})
+	}
+}
+
+func TestTheSecondAnswerIsHungUp(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{NextAfter: time.Second}, func(o *office) {
+		o.list("100", "101,102")
+		o.phone("101").rings(0).answers(5 * time.Second).linger = time.Second
+		o.phone("102").rings(0).answers(4500 * time.Millisecond)
+		o.press(1)
+		time.Sleep(time.Minute)
+		o.wantLog(`0s INVITE 101@pbx
+			1s INVITE 102@pbx
+			5.5s 102@pbx is in
+			6s BYE 101@pbx: answered elsewhere`)
+	})
+}
+
+func TestAnAnswerGoesBeforeANo(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{NextAfter: time.Second}, func(o *office) {
+		o.dawdle = time.Second // so that the answer comes when the no is being dealt with
+		o.list("100", "101,102")
+		o.phone("101").rings(0).fails(5*time.Second, 603)
+		o.phone("102").rings(0).answers(4500 * time.Millisecond)
+		o.press(1)
+		time.Sleep(time.Minute)
+		o.wantStates("101,102: in")
+	})
+}
+
+func TestWhatALoserSaysIsNotHeard(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{NextAfter: time.Second}, func(o *office) {
+		o.list("100", "101,102")
+		p := o.phone("101").rings(0)
+		p.chatty, p.slow = true, time.Second
+		o.phone("102").rings(0).answers(time.Second)
+		o.press(1)
+		time.Sleep(time.Minute)
+		o.wantStates("101,102: in")
+		if got := o.changes[len(o.changes)-1]; got != "101,102: in" {
+			t.Errorf("told last: %s", got)
+		}
+	})
+}
+
+func TestWhoHasComeMeanwhileIsNotCalledAtHisOtherNumber(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101,102")
+		o.phone("101").rings(0).fails(5*time.Second, 486)
+		o.press(1)
+		time.Sleep(time.Second)
+		o.enters("102")
+		time.Sleep(time.Minute)
+		o.wantLog("0s INVITE 101@pbx")
+		o.wantReport("1 of 1")
+	})
+}
+
+func TestAMemberOfTwoGroupsIsSoughtOnce(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101,102")
+		o.list("200", "Anna 101,102", "103,102")
+		o.phone("101").fails(time.Second, 486)
+		o.phone("102").rings(0).answers(5 * time.Second)
+		o.phone("103").fails(time.Second, 486)
+		o.press(1)
+		time.Sleep(2 * time.Second)     // now the second number rings
+		o.pressed("12", "200", "12", 1) // Anna is being sought; another member is not she
+		time.Sleep(500 * time.Millisecond)
+		if got := o.groups.States("12")[1].Members[0].String(); got != "Anna (101,102): failed: already being called" {
+			t.Errorf("in the second group: %s", got)
+		}
+		time.Sleep(time.Minute)
+		o.wantReport("2 of 2")
+		o.wantLog(`0s INVITE 101@pbx
+			1s INVITE 102@pbx
+			2s INVITE 103@pbx
+			6s 102@pbx is in`)
+	})
+}
+
+func TestARoomThatEnds(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101", "102", "103,104")
+		o.phone("101").answers(0)
+		o.phone("102").rings(0).crosses = true
+		o.phone("103").rings(0)
+		o.press(3)
+		time.Sleep(time.Second)
+		o.groups.EndRoom("12")
+		synctest.Wait()
+		o.wantLog(`0s INVITE 101@pbx
+			0s INVITE 102@pbx
+			0s INVITE 103@pbx
+			0s 101@pbx is in
+			1s CANCEL 102@pbx: the room has ended
+			1s CANCEL 103@pbx: the room has ended
+			1s BYE 102@pbx: the room has ended`)
+		if got := o.groups.States("12"); len(got) != 0 {
+			t.Errorf("the room's groups: %v", got)
+		}
+		if _, err := o.groups.Missing(context.Background(), "12", "12"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestARoomThatEndsWhileSomebodyIsReceived(t *testing.T) {
+	gathering(t, two(), GroupsConfig{}, func(o *office) {
+		o.dialer.trunks[0].up = false // over the carrier: press 1
+		o.list("100", "101,102")
+		o.phone("101").answers(0)
+		o.press(1)
+		time.Sleep(time.Second)
+		o.wantStates("101,102: answered")
+		o.groups.EndRoom("12")
+		synctest.Wait()
+		o.wantLog("0s INVITE 101@carrier\n1s 101@carrier is cancelled\n1s BYE 101@carrier: cancelled")
+	})
+}
+
+func TestTheInviterGivesUp(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		gathering(t, pbx(), GroupsConfig{EndsWithCaller: ends}, func(o *office) {
+			o.list("100", "101", "102")
+			o.list("200", "103")
+			o.phone("101").answers(0)
+			o.phone("102").rings(0).answers(20 * time.Second)
+			o.phone("103").rings(0).answers(20 * time.Second)
+			o.press(2)
+			o.pressed("12", "200", "13", 1)
+			time.Sleep(time.Second)
+			o.groups.CallerLeft("12", "12")
+			o.groups.CallerLeft("77", "13") // another room
+			time.Sleep(time.Minute)
+			if ends {
+				o.wantReport("2 of 3; missing: 102: cancelled")
+			} else {
+				o.wantReport("3 of 3")
+			}
+			o.press(map[bool]int{true: 1, false: 0}[ends])
+			o.groups.GiveUp("12", "1-2")
+			if ends {
+				o.wantReport("2 of 3; missing: 102: cancelled")
+			}
+		})
+	}
+}
+
+func TestWhoComesByHimselfIsNotRung(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101,104", "102", "103")
+		o.phone("101").rings(0)
+		o.phone("102").answers(0)
+		o.phone("103").rings(0).answers(2 * time.Second)
+		o.press(3)
+		time.Sleep(time.Second)
+		o.enters("101")
+		o.groups.Arrived("12", "1-01")
+		o.groups.Arrived("12", "102") // who is in is left alone, and so is who is in another room
+		o.groups.Arrived("77", "103")
+		time.Sleep(time.Minute)
+		o.wantReport("3 of 3")
+		o.wantLog(`0s INVITE 101@pbx
+			0s INVITE 102@pbx
+			0s INVITE 103@pbx
+			0s 102@pbx is in
+			1s CANCEL 101@pbx: answered elsewhere
+			2s 103@pbx is in`)
+		o.leaves("101")
+		o.wantReport("2 of 3; missing: 101,104: left")
+	})
+}
+
+func TestWhoIsReceivedIsNotDisturbedByHisArrival(t *testing.T) {
+	gathering(t, Config{Trunks: two().Trunks[1:]}, GroupsConfig{}, func(o *office) {
+		o.list("100", "101")
+		o.phone("101").answers(0)
+		o.presses["101"] = 2 * time.Second
+		o.press(1)
+		time.Sleep(time.Second)
+		o.groups.Arrived("12", "101") // the roster may know of him before the ante-room has ended
+		time.Sleep(time.Minute)
+		o.wantLog("0s INVITE 101@carrier\n2s 101@carrier is in")
+	})
+}
+
+func TestTheStore(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		if n, err := o.groups.Call(context.Background(), "12", "100", "12"); n != 0 || !errors.Is(err, ErrNoGroup) || errors.Is(err, ErrStoreDown) {
+			t.Errorf("no such group: %d, %v", n, err)
+		}
+		o.list("100", "101", "102")
+		o.list("200", "103")
+		broken := errors.New("connection refused")
+		o.down = broken
+		if n, err := o.groups.Call(context.Background(), "12", "100", "12"); n != 0 || !errors.Is(err, ErrStoreDown) || !errors.Is(err, broken) {
+			t.Errorf("no store: %d, %v", n, err)
+		}
+		o.down = nil
+		ctx, hangUp := context.WithCancel(context.Background())
+		hangUp()
+		for _, o.down = range []error{nil, context.Canceled} {
+			if n, err := o.groups.Call(ctx, "12", "100", "12"); n != 0 || !errors.Is(err, context.Canceled) || errors.Is(err, ErrStoreDown) {
+				t.Errorf("who has hung up: %d, %v", n, err)
+			}
+		}
+		o.down = nil
+
+		// What is changed in the list is seen when the key is pressed again.
+		o.phone("101").answers(0)
+		o.phone("102").rings(0).fails(5*time.Second, 486)
+		o.phone("103").answers(0)
+		o.phone("104").rings(0).answers(time.Second)
+		o.press(2)
+		o.pressed("12", "200", "12", 1)
+		synctest.Wait()
+		o.list("100", "Anna 101", "104")
+		o.press(1)
+		o.wantStates("Anna (101): in, 104: ringing, 102: ringing") // who rings is not forgotten
+		delete(o.lists, "200")
+		time.Sleep(time.Minute)
+		n, err := o.groups.Missing(context.Background(), "12", "12")
+		if n != 0 || !errors.Is(err, ErrNoGroup) {
+			t.Errorf("a group that has gone: %d, %v", n, err)
+		}
+		o.wantStates("Anna (101): in, 104: in")
+		o.groups.Close()
+		if _, err := o.groups.Call(context.Background(), "12", "100", "12"); !errors.Is(err, ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+	})
+}
+
+func TestMoreMembersThanLines(t *testing.T) {
+	cfg := pbx()
+	cfg.Trunks[0].MaxCalls = 3
+	gathering(t, cfg, GroupsConfig{Wait: 25 * time.Second}, func(o *office) {
+		var members []string
+		for i := range 12 {
+			number := fmt.Sprint(101 + i)
+			members = append(members, number)
+			o.phone(number).rings(0).fails(10*time.Second, 486)
+		}
+		o.list("100", members...)
+		o.press(12)
+		synctest.Wait()
+		if s := o.dialer.Stats(); s.Trunks[0].Calls != 3 || s.Waiting != 9 {
+			t.Errorf("figures: %+v", s)
+		}
+		time.Sleep(time.Minute)
+		if got := o.dialer.Stats().Outcomes; got[Outcome{State: Busy, Code: 486}] != 9 || got[failed(NoLine)] != 3 {
+			t.Errorf("outcomes: %v", got)
+		}
+	})
+}
+
+// TestTenGroupsOfAHundred: with pacing off all phones ring at once.
+func TestTenGroupsOfAHundred(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		for group := range 10 {
+			var members []string
+			for i := range 100 {
+				number := fmt.Sprintf("%d%02d", 10+group, i)
+				members = append(members, number)
+				o.phone(number).tries(100 * time.Millisecond).rings(time.Second).answers(time.Duration(i) * time.Second / 10)
+			}
+			o.list(fmt.Sprint(group), members...)
+		}
+		var done sync.WaitGroup
+		for group := range 10 {
+			done.Go(func() { o.pressed(fmt.Sprint("room", group), fmt.Sprint(group), "12", 100) })
+		}
+		done.Wait()
+		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
+		ringing := 0
+		for group := range 10 {
+			for _, m := range o.groups.States(fmt.Sprint("room", group))[0].Members {
+				if m.State == Ringing || m.State == In {
+					ringing++
+				}
+			}
+		}
+		if ringing != 1000 {
+			t.Errorf("%d of 1000 ring", ringing)
+		}
+		time.Sleep(time.Minute)
+		if got := len(o.live()); got != 1000 {
+			t.Errorf("%d of 1000 are in", got)
+		}
+	})
+}
+
+func TestGroupsGoOnInAnotherProcess(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "Anna 101", "102", "103")
+		o.list("200", "103")
+		o.phone("101").answers(0)
+		o.phone("102").fails(0, 486)
+		o.phone("103").rings(0)
+		o.press(3)
+		o.pressed("77", "200", "12", 1)
+		time.Sleep(time.Second)
+		written, err := json.Marshal(o.groups.Save())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.groups.Close()
+		var read []GroupState
+		if err := json.Unmarshal(written, &read); err != nil {
+			t.Fatal(err)
+		}
+		before := o.groups
+		defer func() { o.groups = before }()
+		next := newOffice(o.exchange, o.dialer, GroupsConfig{})
+		next.lists = o.lists
+		next.groups.Restore(read)
+		next.wantReport("1 of 3; missing: 102: busy, 103: failed: interrupted by an upgrade")
+		o.phone("103").answers(0)
+		next.press(2)
+		next.wantReport("2 of 3; missing: 102: busy")
+		if got := next.groups.States("77"); len(got) != 1 || got[0].Group != "200" {
+			t.Errorf("the other room: %v", got)
+		}
+		next.groups.Close()
+		for _, c := range o.calls {
+			c.Hangup("bye")
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package dialout
+
+import (
+	"context"
+	"errors"
+)
+
+// Inviter is the signalling that the Dialer needs. cmd/sipconf makes one of *sip.UA.
+type Inviter interface {
+	// Invite sends one INVITE and returns when it is answered or has failed. It returns either a call, or
+	// an error that holds a [*Failure]. When ctx is done it returns soon, with ctx's error, and sees to
+	// the rest itself: CANCEL once a provisional response is there, ACK and BYE for a 200 that crosses
+	// it. [context.Cause] then tells why; where it is [ErrElsewhere] the CANCEL says so, and the phone
+	// shows no missed call. progress may be called by any goroutine, but by one at a time, not after
+	// Invite has returned, and it does not block.
+	Invite(ctx context.Context, a Attempt, progress func(Progress)) (Call, error)
+
+	// Probe asks the trunk's peer for a sign of life (OPTIONS). Any response is one, whatever it says.
+	Probe(ctx context.Context, t Trunk) error
+}
+
+// Call is what the Dialer needs of a call that was answered; *sip.Call is one.
+type Call interface {
+	ID() string            // unique among all calls
+	Hangup(reason string)  // ends it; does not wait for that; safe to call twice
+	Done() <-chan struct{} // closed when it has ended
+}
+
+// Attempt is one INVITE on one trunk. Plain data.
+type Attempt struct {
+	Trunk  Trunk
+	Number string // as the trunk wants it: stripped and prepended
+	Room   string // into which he is invited
+	Caller string // the number of who invites him
+	Mark   string // goes into a header of ours: see [Dialer.Ours]
+}
+
+// Progress is a provisional response.
+type Progress struct {
+	State State // Ringing (180), or Trying (any other, 100 too)
+	Early Call  // the early call whose sound the inviter may hear, and only he; nil: there is none
+}
+
+// Why what rings is cancelled: the cause of Invite's context.
+var (
+	ErrElsewhere = errors.New("answered elsewhere")              // RFC 3326: SIP;cause=200
+	ErrRoomEnded = errors.New("the room has ended")              //
+	ErrGivenUp   = errors.New("the inviter has given up")        //
+	ErrClosed    = errors.New("the server is shutting down")     //
+	errNoAnswer  = errors.New("no answer")                       // it rang long enough
+	errSilent    = errors.New("no response within the time-out") // not even a 100
+)

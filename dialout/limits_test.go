@@ -1,0 +1,156 @@
+package dialout
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestLimits(t *testing.T) {
+	cfg := pbx()
+	cfg.Location = time.FixedZone("MSK", 3*60*60) // midnight is at 21:00 UTC; the test begins at 00:00 UTC
+	cfg.Limits = Limits{RoomAtOnce: 2, CallerAtOnce: 3, RoomDaily: 4, CallerDaily: 6}
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		for i := range 20 {
+			x.phone(fmt.Sprint(100 + i)).answers(0)
+		}
+		from := func(room, caller string, number int) Request {
+			return Request{Room: room, Caller: caller, Number: fmt.Sprint(number)}
+		}
+		const good = "queued, trying, answered on %d@pbx: straight"
+		can := func(room, caller string, number int) {
+			t.Helper()
+			x.wantDial(d, from(room, caller, number), fmt.Sprintf(good, number))
+		}
+		can("1", "12", 101)
+		can("1", "1-2", 102)
+		x.wantDial(d, from("1", "13", 103), "failed: the room calls too many")
+		can("2", "12", 103)
+		x.wantDial(d, from("2", "12", 104), "failed: the caller calls too many")
+		for _, c := range x.calls {
+			c.Hangup("bye")
+		}
+		synctest.Wait()
+		can("1", "13", 101)
+		can("1", "13", 102)
+		for _, c := range x.calls {
+			c.Hangup("bye")
+		}
+		synctest.Wait()
+		x.wantDial(d, from("1", "14", 105), "failed: the room's calls of today")
+		can("3", "12", 106)
+		can("3", "12", 107)
+		for _, c := range x.calls[:6] {
+			c.Hangup("bye")
+		}
+		synctest.Wait()
+		can("4", "12", 108)
+		x.calls[7].Hangup("bye")
+		synctest.Wait()
+		x.wantDial(d, from("5", "12", 109), "failed: the caller's calls of today")
+		x.wantDial(d, from("6", "12", 101_000_000_000), "failed: too many digits") // what is refused does not count
+
+		time.Sleep(21*time.Hour - time.Second)
+		x.wantDial(d, from("5", "12", 109), "failed: the caller's calls of today")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		can("5", "12", 109)
+		can("1", "12", 110)
+		// 107 has talked all the time and counts for now, but not for today.
+		if got := d.Stats().Usage; got.Callers["12"] != (Count{Now: 3, Today: 2}) || got.Rooms["3"] != (Count{Now: 1}) || got.Rooms["4"] != (Count{}) {
+			t.Errorf("usage: %+v", got)
+		}
+	})
+}
+
+// TestLimitsAgainstAModel holds the counters to a list of dial-outs that is counted anew each time.
+func TestLimitsAgainstAModel(t *testing.T) {
+	type dialled struct {
+		room   string
+		caller Key
+		day    int
+		over   bool
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		small := rapid.IntRange(0, 4)
+		limits := Limits{small.Draw(t, "room"), small.Draw(t, "caller"), small.Draw(t, "room daily"), small.Draw(t, "caller daily")}
+		var usage Usage
+		var all []*dialled
+		day := 0
+		name := func() string { return fmt.Sprint("day ", day) }
+		count := func(those func(*dialled) bool) (n int) {
+			for _, one := range all {
+				if those(one) {
+					n++
+				}
+			}
+			return n
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"dial": func(t *rapid.T) {
+				room := rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "room")
+				caller := Key(rapid.SampledFrom([]string{"", "12", "13"}).Draw(t, "caller"))
+				var want Cause
+				switch {
+				case limits.RoomAtOnce > 0 && count(func(o *dialled) bool { return o.room == room && !o.over }) >= limits.RoomAtOnce:
+					want = RoomAtOnce
+				case limits.CallerAtOnce > 0 && count(func(o *dialled) bool { return o.caller == caller && !o.over }) >= limits.CallerAtOnce:
+					want = CallerAtOnce
+				case limits.RoomDaily > 0 && count(func(o *dialled) bool { return o.room == room && o.day == day }) >= limits.RoomDaily:
+					want = RoomDaily
+				case limits.CallerDaily > 0 && count(func(o *dialled) bool { return o.caller == caller && o.day == day }) >= limits.CallerDaily:
+					want = CallerDaily
+				default:
+					all = append(all, &dialled{room: room, caller: caller, day: day})
+				}
+				if got := usage.begin(name(), room, caller, limits); got != want {
+					t.Fatalf("room %s, caller %q: %q, want %q", room, caller, got, want)
+				}
+			},
+			"end": func(t *rapid.T) {
+				for _, one := range all {
+					if !one.over {
+						one.over = true
+						usage.end(one.room, one.caller)
+						return
+					}
+				}
+				t.Skip("nobody talks")
+			},
+			"midnight": func(t *rapid.T) { day++ },
+			"another process": func(t *rapid.T) {
+				usage = usage.resting()
+				for _, one := range all {
+					if !one.over {
+						usage.again(name(), one.room, one.caller)
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				usage.turn(name())
+				rooms, callers := map[string]Count{}, map[Key]Count{}
+				for _, one := range all {
+					r, c := rooms[one.room], callers[one.caller]
+					if !one.over {
+						r.Now++
+						c.Now++
+					}
+					if one.day == day {
+						r.Today++
+						c.Today++
+					}
+					rooms[one.room], callers[one.caller] = r, c
+				}
+				maps.DeleteFunc(rooms, func(_ string, c Count) bool { return c == Count{} })
+				maps.DeleteFunc(callers, func(_ Key, c Count) bool { return c == Count{} })
+				if !maps.Equal(usage.Rooms, rooms) || !maps.Equal(usage.Callers, callers) {
+					t.Fatalf("counted %v %v, want %v %v", usage.Rooms, usage.Callers, rooms, callers)
+				}
+			},
+		})
+	})
+}

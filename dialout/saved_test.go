@@ -1,0 +1,116 @@
+package dialout
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestOurOwnMark(t *testing.T) {
+	within(t, pbx(), func(x *exchange, d *Dialer) {
+		x.phone("101").fails(0, 486)
+		x.dial(d, into("101"))
+		mark := x.sent[0].Mark
+		if room, ours := d.Ours(" " + mark); !ours || room != "5234" {
+			t.Errorf("our mark %q is for room %q, %t", mark, room, ours)
+		}
+		other, err := New(pbx())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		for _, mark := range []string{other.mark("5234"), "", ";room=", d.instance, strings.ToUpper(mark)} {
+			if room, ours := d.Ours(mark); ours {
+				t.Errorf("the mark %q is ours, for room %q", mark, room)
+			}
+		}
+	})
+}
+
+// TestAnotherProcessGoesOn: the counts of today, the marks, the trunk's rest, and who holds a line.
+func TestAnotherProcessGoesOn(t *testing.T) {
+	cfg := two()
+	cfg.Trunks[0].MaxCalls = 1
+	cfg.Limits = Limits{RoomDaily: 3, CallerAtOnce: 2}
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		x.phone("101").answers(0)
+		x.phone("102@carrier").congested(time.Minute)
+		r := d.Dial(context.Background(), into("101"), nil)
+		x.dial(d, into("102"))
+		written, err := json.Marshal(struct {
+			Saved
+			Lease
+		}{d.Save(), r.Lease})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
+
+		var read struct {
+			Saved
+			Lease
+		}
+		if err := json.Unmarshal(written, &read); err != nil {
+			t.Fatal(err)
+		}
+		cfg := cfg
+		cfg.Inviter, cfg.Saved = x, &read.Saved
+		next, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		next.Adopt(read.Lease, r.Call)
+		if room, ours := next.Ours(x.sent[0].Mark); !ours || room != "5234" {
+			t.Errorf("the mark is for room %q, %t", room, ours)
+		}
+		x.wantDial(next, into("101"), "failed: already being called")
+		x.wantDial(next, into("103"), "queued, failed: all lines are in use") // the carrier rests
+		x.wantDial(next, into("104"), "failed: the room's calls of today")
+		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Now: 1, Today: 3}) || got.Trunks[0].Calls != 1 {
+			t.Errorf("figures: %+v", got)
+		}
+		r.Call.Hangup("bye")
+		synctest.Wait()
+		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Today: 3}) || got.Trunks[0].Calls != 0 {
+			t.Errorf("figures: %+v", got)
+		}
+	})
+}
+
+func TestStatesHaveNames(t *testing.T) {
+	for s := NotCalled; s <= Cancelled; s++ {
+		text, err := json.Marshal(Outcome{State: s, Cause: Congestion, Code: 503})
+		var back Outcome
+		if err != nil || json.Unmarshal(text, &back) != nil || back != (Outcome{s, Congestion, 503}) || s.String() == "" {
+			t.Errorf("%v is written as %s and read as %v", s, text, back)
+		}
+		if s.UnderWay() != (s == Queued || s == Trying || s == Ringing || s == Answered) {
+			t.Errorf("%v is under way: %t", s, s.UnderWay())
+		}
+	}
+	var s State
+	if err := s.UnmarshalText([]byte("bored")); err == nil || (Cancelled+1).String() != "unknown state" {
+		t.Errorf("%v, %v", err, Cancelled+1)
+	}
+}
+
+func TestFailuresSpeak(t *testing.T) {
+	for want, f := range map[string]*Failure{
+		"no response":         {},
+		"response 503":        {Code: 503},
+		"answered elsewhere":  {Err: ErrElsewhere},
+		"response 401: stale": {Code: 401, Err: errorString("stale")},
+	} {
+		if got := f.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+type errorString string
+
+func (e errorString) Error() string { return string(e) }
