@@ -7,6 +7,9 @@
 //	datagram -> parse -> latch -> [key press -> Digits] [audio -> jitter ring by timestamp] -> Pull: one frame
 //	Push or PushEncoded: one frame -> packet of the agreed ptime -> datagram
 //
+// Where no telephone-event was agreed, keys come as tones in the sound: Tones finds them in the frame that Pull is about to return, reports
+// them among the Digits as well, and mutes them from where one may begin.
+//
 // Who owns what.  A leg belongs to the goroutine that opened it until a loop attaches it, and then to that loop: only the owner
 // pulls and pushes, so that the tick has no locks.  From any goroutine: Update, Press (they take effect at the next Pull, in
 // the order of the calls), LastHeard, LocalAddr, Close.  Nothing in the tick allocates, locks, logs or asks the time.

@@ -114,6 +114,9 @@ func (l *Leg) negotiated(s Session) {
 	l.state.Latch.negotiated(s.Remote, s.Signalling)
 	l.tie(netip.AddrPort{})
 	l.state.Source.negotiated()
+	if s.EventType != 0 {
+		l.state.Tones = Tones{}
+	}
 	if before.Codec != s.Codec.Name {
 		l.use(s.Codec)
 	} else if before.Ptime != s.Ptime {

@@ -38,6 +38,7 @@ func (l *Leg) Pull(now int64) []int16 {
 		clear(l.frame)
 		l.heard = false
 	}
+	l.watchTones(l.came(made), now)
 	l.watchMusic()
 	faded := l.watchStill()
 	if l.heard && l.cfg.Level {
@@ -52,7 +53,7 @@ func (l *Leg) Pull(now int64) []int16 {
 func (l *Leg) Heard() bool { return l.heard }
 
 // Digits are the keys pressed since the last Pull, as "0" to "9", "*", "#", "A" to "D".  A key is reported when it goes down
-// (Presses says why).  The slice is the leg's, and good until the next Pull.  Owner only.
+// (Presses says why), one in the sound 30 to 60 ms later, when it is certain (Tones).  The slice is the leg's, and good until the next Pull.  Owner only.
 func (l *Leg) Digits() []byte { return l.digits }
 
 // report adds a key to this tick's, unless it has come by the other way already.

@@ -17,6 +17,7 @@ type LegState struct {
 	Presses   Presses
 	Echoes    Echoes
 	Muting    Muting // where the sound of presses lies
+	Tones     Tones
 	Playout   JitterState
 	Music     Music
 	Stillness Stillness

@@ -38,6 +38,7 @@ func TestLegStateSurvivesWriting(t *testing.T) {
 	want := LegState{Agreed: agreed(Session{Remote: phone, Signalling: nat.Addr(), Codec: codec.PCMA, PayloadType: 8}), Sender: newSender()}
 	want.Latch.negotiated(phone, nat.Addr())
 	want.Presses.packet(1, 2, event{code: 3}, 4)
+	want.Tones = Tones{Key: '5', Muted: true, Clear: 1, Length: 2, Wary: 25}
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 		p.Says(float64(300 + 100*i))
 		s := p.Session()
 		s.Ptime = []time.Duration{0, 10, 30, 60}[i/2] * time.Millisecond
+		if i == 0 { // it sends keys as tones
+			s.EventType = 0
+		}
 		p.Leg.Update(s)
 		phones = append(phones, p)
 		room.legs = append(room.legs, p.Leg)
@@ -50,6 +53,8 @@ func TestTickAllocatesNothing(t *testing.T) {
 	send := func() { // not measured: what the phones do in a tick
 		for i, p := range phones {
 			switch {
+			case i == 0 && n%20 == 0:
+				p.Dials("5", 100*time.Millisecond, 0)
 			case i == 1 && n%7 == 0: // lost
 				p.Seq++
 				p.TS += 160

@@ -34,9 +34,10 @@ type Phone struct {
 	Silent bool  // sends nothing at all, as with silence suppression
 	Now    int64 // when its packets come, by the ticks' clock; 0: the leg does not know
 
-	tone  float64 // Hz; 0: silence
-	phase float64
-	keys  []keyStep
+	tone    float64 // Hz; 0: silence
+	phase   float64
+	keys    []keyStep
+	dialled []int16 // keys in its sound
 }
 
 // keyStep is one tick of a key press; key is 0 in the pause between two.
@@ -106,6 +107,31 @@ func (p *Phone) Presses(keys string) {
 	}
 }
 
+// Dials queues keys as tones in the sound, in the place of what it says, each so long and with such a pause behind it.
+func (p *Phone) Dials(keys string, held, pause time.Duration) {
+	for _, key := range []byte(keys) {
+		p.dialled = append(p.dialled, Key(key, held, p.Codec.Rate)...)
+		p.Pauses(pause)
+	}
+}
+
+// Key is the sound of a key, both tones at -10 dBm0.
+func Key(key byte, held time.Duration, rate int) []int16 {
+	at := strings.IndexByte("123A456B789C*0#D", key)
+	row, col := []float64{697, 770, 852, 941}[at/4], []float64{1209, 1336, 1477, 1633}[at%4]
+	sound := make([]int16, int(held.Seconds()*float64(rate)))
+	for i := range sound {
+		turn := 2 * math.Pi * float64(i) / float64(rate)
+		sound[i] = int16(math.Round(7217 * (math.Sin(row*turn) + math.Sin(col*turn)))) // a sine of that peak is -10 dBm0
+	}
+	return sound
+}
+
+// Pauses queues silence in the place of what it says, and before what it dials next.
+func (p *Phone) Pauses(d time.Duration) {
+	p.dialled = append(p.dialled, make([]int16, int(d.Seconds()*float64(p.Codec.Rate)))...)
+}
+
 // units is 20 ms of timestamps.
 func (p *Phone) units() uint32 { return uint32(p.Codec.ClockRate / 50) }
 
@@ -124,10 +150,12 @@ func (p *Phone) Tick() {
 	p.TS += p.units()
 }
 
-// Frame makes the next 20 ms of the tone.
+// Frame makes the next 20 ms of what it dials, or else of the tone.
 func (p *Phone) Frame() []int16 {
 	frame := make([]int16, p.Codec.FrameSize())
-	if p.tone > 0 {
+	if len(p.dialled) > 0 {
+		p.dialled = p.dialled[copy(frame, p.dialled):]
+	} else if p.tone > 0 {
 		for i := range frame {
 			frame[i] = int16(math.Round(11600 * math.Sin(p.phase))) // a sine of that peak is -12 dBov
 			p.phase += 2 * math.Pi * p.tone / float64(p.Codec.Rate)
