@@ -23,6 +23,7 @@ type phase uint8
 
 const (
 	ringing   phase = iota // INVITE taken, no final answer yet
+	calling                // INVITE sent, no final answer yet
 	accepted               // 200 sent, no ACK yet
 	confirmed              // ACK seen
 	leaving                // over for the handler; our BYE may be under way
@@ -40,7 +41,9 @@ type Call struct {
 	inviteKey string
 	number    string
 	source    string
-	overtaken *overtaker // its CANCEL, if that came first
+	extras    map[string]string // the X- headers of the peer's INVITE, by their names in small letters
+	overtaken *overtaker        // its CANCEL, if that came first
+	attempt   *Attempt          // what our INVITE has come to; nil: it was the peer's
 
 	mailbox   mailbox
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
@@ -48,7 +51,7 @@ type Call struct {
 	settle    func()
 	over      <-chan struct{} // Done: the handler should return
 	end       func()
-	returned  chan struct{} // the handler has returned and the leg is closed
+	returned  chan struct{} // the handler has returned and the leg is closed; at once when there is none
 	gone      chan struct{} // the call is: the mailbox is not read any more
 
 	renamed  chan struct{} // holds one while identity has changed
@@ -58,14 +61,22 @@ type Call struct {
 
 	// Owned by run, of which there is one at a time.
 	state
+	outgoing   *outgoing   // our INVITE, until it is answered; nil: there is none. To be written down with the state
 	alarm      *time.Timer // rings the mailbox at the next deadline
-	invitation *inbound    // the initial INVITE; nil once it is acknowledged: it is 5 KiB
+	invitation *inbound    // the initial INVITE; nil once it is acknowledged: it is 5 KiB; and when it was ours
 	unacked    *unacked
-	waiting    []*inbound // requests whose turn has not come, by CSeq
-	turnAt     time.Time  // when they are served all the same
-	answering  chan error // where Answer waits for the ACK
-	asked      int        // requests of ours that are under way
-	inviting   bool       // a re-INVITE of ours among them
+	waiting    []*inbound         // requests whose turn has not come, by CSeq
+	turnAt     time.Time          // when they are served all the same
+	answering  chan error         // where Answer waits for the ACK
+	asked      int                // requests of ours that are under way
+	inviting   bool               // a re-INVITE of ours among them
+	sending    chan struct{}      // closed when the last of them has been sent; nil: none is under way
+	invite     *sipgo.Request     // our INVITE, until it is answered
+	signed     signature          // of our last INVITE or re-INVITE
+	hangOn     context.CancelFunc // ends the connecting to the peer; nil: none is under way
+	unwatch    func()             // ends the watch for what ICMP says of our INVITE; nil: there is none
+	joined     []dialogID         // guarded by UA.mu: under what it can be found
+	released   bool               // the leg of a call that we have made is closed
 	byeSent    bool
 	parting    string // Reason for the BYE that waits for the ACK
 }
@@ -105,12 +116,13 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		inviteKey:  inviteKey(req),
 		number:     dialled(req),
 		source:     req.Source(),
+		extras:     extrasOf(req),
 		invitation: &inbound{req: req, tx: tx, done: make(chan struct{})},
 		settled:    make(chan struct{}),
 		returned:   make(chan struct{}),
 		gone:       make(chan struct{}),
 		renamed:    make(chan struct{}, 1),
-		state:      state{Dialog: dialog, Timer: timer, PeerUpdates: listed(req, "UPDATE", "allow")},
+		state:      state{session: session{Dialog: dialog, PeerUpdates: listed(req, "UPDATE", "allow")}, Timer: timer},
 	}
 	c.settle = sync.OnceFunc(func() { u.settle(c); close(c.settled) })
 	identity := identityOf(req)
@@ -121,10 +133,14 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 // dialled is the number in the Request-URI, unescaped (19.1.2) and without
 // parameters of the user part.
 func dialled(req *sipgo.Request) string {
-	user := req.Recipient.User
 	if strings.EqualFold(req.Recipient.Scheme, "tel") {
-		user = req.Recipient.Raw()
+		return numberIn(req.Recipient.Raw())
 	}
+	return numberIn(req.Recipient.User)
+}
+
+// numberIn is the number in the user part of a URI.
+func numberIn(user string) string {
 	user, _, _ = strings.Cut(user, ";")
 	if plain, err := url.PathUnescape(user); err == nil {
 		user = plain
@@ -167,11 +183,37 @@ func (c *Call) recovered(where string) {
 // ID is the Call-ID.
 func (c *Call) ID() string { return c.id.CallID }
 
-// Number is what the caller dialled.
+// Number is what the caller dialled, or, when we have called, what we dialled.
 func (c *Call) Number() string { return c.number }
 
-// Source is the address the INVITE came from, "host:port".
+// Source is the address the INVITE came from, or went to, "host:port".
 func (c *Call) Source() string { return c.source }
+
+// Extra is the first X- header of that name in the INVITE that the peer has
+// sent; empty without one, and when the INVITE was ours.
+func (c *Call) Extra(name string) string { return c.extras[strings.ToLower(name)] }
+
+// mostExtras is how many X- headers of an INVITE are kept, each of 200 bytes at
+// most, under names of up to 64.
+const mostExtras = 8
+
+// extrasOf copies the X- headers of an INVITE, which does not live as long as
+// its call.
+func extrasOf(req *sipgo.Request) map[string]string {
+	var extras map[string]string
+	for _, h := range req.Headers() {
+		name := strings.ToLower(h.Name())
+		if _, known := extras[name]; known || !strings.HasPrefix(name, "x-") || len(name) > 64 || len(extras) >= mostExtras {
+			continue
+		}
+		if extras == nil {
+			extras = map[string]string{}
+		}
+		value := h.Value()
+		extras[strings.Clone(name)] = strings.Clone(value[:min(len(value), 200)])
+	}
+	return extras
+}
 
 // Caller is the name and number of the peer; a re-INVITE or UPDATE may change it.
 func (c *Call) Caller() (name, number string) {
@@ -183,7 +225,8 @@ func (c *Call) Caller() (name, number string) {
 // been put on this call.
 func (c *Call) Renamed() <-chan struct{} { return c.renamed }
 
-// Leg is the media end; nil before Answer.
+// Leg is the media end; nil before Answer. When the handler of a call returns,
+// or a call that we have made ends, it is closed, whoever has it then.
 func (c *Call) Leg() *media.Leg { return c.leg.Load() }
 
 // Done is closed when the call is over, whoever ended it.

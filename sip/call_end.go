@@ -3,7 +3,9 @@ package sip
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -12,6 +14,9 @@ import (
 // bye: the peer hangs up.
 func (c *Call) bye(in *inbound) {
 	c.reply(in, c.ua.response(in.req, sipgo.StatusOK, "OK"))
+	if c.Phase == calling {
+		return // it must not (15); what counts is the final answer to the INVITE
+	}
 	if c.Phase == ringing {
 		// BYE for a call that has not been answered (15.1.2): the INVITE ends too.
 		c.invitation.tx.Respond(c.ua.response(c.invitation.req, sipgo.StatusRequestTerminated, "Request Terminated"))
@@ -38,6 +43,8 @@ func peerReason(req *sipgo.Request) string {
 // hangup ends the call from our side, in whatever phase it is.
 func (c *Call) hangup(reason string) {
 	switch c.Phase {
+	case calling:
+		c.giveUp(&Failure{Cause: Cancelled, Code: sipgo.StatusRequestTerminated, Reason: "Request Terminated"}, spoken(reason))
 	case ringing:
 		if c.ua.closing() {
 			c.reject(refuse(sipgo.StatusServiceUnavailable, "Service Unavailable", "Retry-After", "10"))
@@ -51,14 +58,20 @@ func (c *Call) hangup(reason string) {
 	case accepted, confirmed:
 		early := c.Phase == accepted
 		c.leave(Ending{Reason: reason})
-		if reason != "" {
-			c.parting = fmt.Sprintf("Q.850;cause=16;text=%q", reason)
-		}
+		c.parting = spoken(reason)
 		if early && !c.ua.closing() {
 			return // section 15: no BYE before the ACK; acknowledged or retransmit sends it
 		}
 		c.sendBye(c.parting)
 	}
+}
+
+// spoken is a reason in plain words as a Reason header has it; empty without one.
+func spoken(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("Q.850;cause=16;text=%q", reason)
 }
 
 // leave ends the call for its handler; what is left is signalling.
@@ -70,11 +83,16 @@ func (c *Call) leave(ending Ending) {
 		c.settle()
 	}
 	c.Phase = leaving
-	c.ending.Store(&ending)
 	if c.answering != nil {
 		c.answering <- ErrEnded
 		c.answering = nil
 	}
+	c.finish(ending)
+}
+
+// finish says that the call is over, and how: the first word counts.
+func (c *Call) finish(ending Ending) {
+	c.ending.CompareAndSwap(nil, &ending)
 	c.end()
 }
 
@@ -95,7 +113,7 @@ func (c *Call) sendBye(reason string) {
 	if reason != "" {
 		req.AppendHeader(sipgo.NewHeader("Reason", reason))
 	}
-	c.ask(req, nil, func(res *sipgo.Response, err error) {
+	c.ask(req, func(res *sipgo.Response, err error) {
 		switch {
 		case err != nil:
 			c.log.Debug("BYE was not answered", "err", err)
@@ -111,44 +129,107 @@ func (c *Call) warnOfChallenge(method sipgo.RequestMethod) {
 }
 
 // ask sends a request of ours in the dialog and hands its final response back
-// to the call's goroutine.
-func (c *Call) ask(req *sipgo.Request, again func(), then func(*sipgo.Response, error)) {
+// to the call's goroutine. A challenge is answered before that, if it can be.
+func (c *Call) ask(req *sipgo.Request, then func(*sipgo.Response, error)) {
 	if c.ua.config.UserAgent != "" {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
 	}
 	if req.ContentLength() == nil {
 		req.SetBody(req.Body())
 	}
+	c.Login.sign(req)
+	c.put(req, then, 0)
+}
+
+// put is ask for a request that is complete. challenges is how often it was
+// challenged already.
+func (c *Call) put(req *sipgo.Request, then func(*sipgo.Response, error), challenges int) {
 	c.asked++
-	c.inviting = c.inviting || req.IsInvite()
+	var again func()
+	if req.IsInvite() {
+		cseq := req.CSeq().SeqNo
+		c.inviting, c.signed = true, signatureOf(req)
+		again = func() { c.post(func() { c.acknowledge(cseq) }) }
+	}
 	endpoint := c.ua.endpointFor(c.endpoint, req)
 	dialog := c.Dialog // a copy: the goroutine must not touch the call's
-	go func() {        // ends with its transaction
+	before, sent := c.sending, make(chan struct{})
+	if !req.IsCancel() {
+		c.sending = sent
+	}
+	go func() { // ends with its transaction
 		ctx, cancel := context.WithTimeout(context.Background(), 64*t1+time.Second)
 		defer cancel()
-		res, err := endpoint.request(ctx, &dialog, req, again)
+		isSent := sync.OnceFunc(func() { close(sent) })
+		if before != nil && !req.IsCancel() {
+			<-before // in the order of their numbers; it is closed when its own request is sent or has failed
+		}
+		res, err := endpoint.request(ctx, &dialog, req, again, isSent)
+		isSent()
 		c.post(func() {
 			c.asked--
+			if c.sending == sent {
+				c.sending = nil
+			}
 			if req.IsInvite() {
 				c.inviting = false
+			}
+			if err == nil && c.repeatable(req, dialog.RemoteTag) && c.Login.challenged(res, challenges) {
+				c.Dialog.LocalCSeq++
+				c.put(c.Login.anew(req, c.Dialog.LocalCSeq), then, challenges+1)
+				return
 			}
 			then(res, err)
 		})
 	}()
 }
 
-// acknowledge sends the ACK to a 2xx that answered our INVITE.
+// repeatable tells whether a request that was challenged is to be sent again,
+// and puts its dialog in force. A CANCEL cannot be: it has the INVITE's number.
+func (c *Call) repeatable(req *sipgo.Request, remoteTag string) bool {
+	if req.IsCancel() || c.Phase == leaving && req.Method != sipgo.BYE {
+		return false
+	}
+	return c.Dialog.RemoteTag == remoteTag || c.turnTo(remoteTag)
+}
+
+// acknowledge sends the ACK to a 2xx that answered our INVITE or re-INVITE.
 func (c *Call) acknowledge(cseq uint32) {
+	if ack := c.ack(cseq); ack != nil {
+		c.deliver(ack, func() {})
+	}
+}
+
+// ack makes the ACK to such a 2xx; nil when none can be made.
+func (c *Call) ack(cseq uint32) *sipgo.Request {
 	ack, err := c.Dialog.ack(cseq)
 	if err != nil {
 		c.log.Warn("no ACK can be sent", "err", err)
-		return
+		return nil
 	}
 	ack.SetBody(nil)
+	if c.signed.cseq == cseq {
+		c.signed.copyTo(ack)
+	}
+	return ack
+}
+
+// deliver sends an ACK and then calls then on the call's goroutine.
+func (c *Call) deliver(ack *sipgo.Request, then func()) {
 	dialog, endpoint := c.Dialog, c.ua.endpointFor(c.endpoint, ack)
-	go func() { // ends when it is sent; a name has to be looked up, a connection made
+	send := func() {
 		if err := endpoint.send(&dialog, ack); err != nil {
 			c.log.Warn("ACK could not be sent", "err", err)
 		}
+	}
+	if _, err := netip.ParseAddrPort(ack.Destination()); err == nil && endpoint.network == "UDP" {
+		send()
+		then()
+		return
+	}
+	c.asked++
+	go func() { // ends when it is sent; a name has to be looked up, or a connection made
+		send()
+		c.post(func() { c.asked--; then() })
 	}()
 }

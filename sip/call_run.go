@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -21,15 +20,23 @@ const inTurn = 50 * time.Millisecond
 
 // state is what of a call must outlive the process: plain data.
 type state struct {
-	Phase       phase
+	Phase   phase
+	session       // the one in force
+	Login   login // what outgoing calls answer challenges with
+	Timer   sessionTimer
+	Silence silence
+}
+
+// session is a dialog and what has been negotiated in it: plain data.
+type session struct {
 	Dialog      Dialog
-	Local       sdp.Local  // our side of the session
+	Local       sdp.Local  // our side of it
 	Sent        []byte     // the last description that we sent
 	Agreed      sdp.Agreed // what was agreed last
-	Offered     bool       // Sent is an offer and its answer is to come in an ACK
-	Timer       sessionTimer
-	PeerUpdates bool // the peer lists UPDATE in Allow
-	Silence     silence
+	Offered     bool       // Sent is an offer and its answer is to come: in an ACK, or in the answer to our INVITE
+	PeerUpdates bool       // the peer lists UPDATE in Allow
+	RSeq        uint32     // of the last reliable provisional response (RFC 3262); 0: none yet
+	Revised     bool       // an UPDATE in the early dialog has changed what the INVITE was answered with
 }
 
 // unacked is a 2xx to an INVITE that has not been acknowledged.
@@ -62,6 +69,7 @@ func (c *Call) goesOn() (more bool) {
 			c.obeyCancel()
 		}
 		c.expire(time.Now())
+		c.letGo()
 		if c.finished() {
 			return false
 		}
@@ -79,11 +87,18 @@ func (c *Call) close() {
 	switch c.Phase {
 	case ringing:
 		c.apologise()
+	case calling:
+		c.abandon()
 	case accepted, confirmed:
 		c.farewell()
 	}
 	c.end()
 	<-c.returned
+	c.Phase = leaving
+	if c.attempt != nil {
+		c.attempt.decide(failedInside()) // if nobody has said what has come of it
+		c.letGo()
+	}
 	c.mailbox.close()
 	close(c.gone)
 	c.settle()
@@ -99,17 +114,8 @@ func (c *Call) apologise() {
 // farewell sends a BYE whose answer nobody waits for.
 func (c *Call) farewell() {
 	defer c.recovered("farewell")
-	req, err := c.Dialog.request(sipgo.BYE)
-	if err != nil {
-		return
-	}
-	req.SetBody(nil)
-	dialog, endpoint := c.Dialog, c.ua.endpointFor(c.endpoint, req)
-	go func() { // ends with its transaction
-		ctx, cancel := context.WithTimeout(context.Background(), 64*t1)
-		defer cancel()
-		endpoint.request(ctx, &dialog, req, nil)
-	}()
+	dialog, login := c.Dialog, c.Login
+	go c.ua.bye(c.endpoint, &dialog, &login, "") // ends with its transaction
 }
 
 // obeyCancel ends a call whose CANCEL has come before it was answered.
@@ -146,6 +152,9 @@ func (c *Call) nextDeadline() time.Time {
 		sooner(c.unacked.next)
 		sooner(c.unacked.deadline)
 	}
+	if c.Phase == calling {
+		sooner(c.outgoing.next())
+	}
 	if c.Phase == confirmed {
 		sooner(c.Timer.RefreshAt)
 		sooner(c.Timer.ExpireAt)
@@ -160,6 +169,9 @@ func (c *Call) expire(now time.Time) {
 		c.serveWaiting(true)
 	}
 	c.retransmit(now)
+	if c.Phase == calling {
+		c.expireCalling(now)
+	}
 	if c.Phase == confirmed {
 		c.expireSession(now)
 	}
@@ -190,6 +202,12 @@ func (c *Call) receive(in *inbound) {
 func (c *Call) serveWaiting(late bool) {
 	for len(c.waiting) > 0 {
 		in := c.waiting[0]
+		if tag, _ := in.req.From().Params.Get("tag"); tag != c.Dialog.RemoteTag && !c.turnTo(tag) {
+			// Its early dialog has ended meanwhile, perhaps because another phone has answered.
+			c.waiting = c.waiting[1:]
+			c.refuse(in, refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"))
+			continue
+		}
 		if !late && !c.turnOf(in.req) {
 			if c.turnAt.IsZero() {
 				c.turnAt = time.Now().Add(inTurn)
@@ -205,7 +223,7 @@ func (c *Call) serveWaiting(late bool) {
 // turnOf tells whether nothing that the peer sent before req is missing.
 func (c *Call) turnOf(req *sipgo.Request) bool {
 	if req.CSeq().SeqNo > c.Dialog.RemoteCSeq+1 {
-		return false
+		return false // also the first one, whose number may be any: one before it may have been overtaken
 	}
 	// A re-INVITE or UPDATE that has overtaken the ACK before it.
 	changes := req.IsInvite() || req.Method == sipgo.UPDATE
@@ -215,11 +233,11 @@ func (c *Call) turnOf(req *sipgo.Request) bool {
 // serve answers one request (RFC 3261 section 12.2.2).
 func (c *Call) serve(in *inbound) {
 	req := in.req
-	if req.CSeq().SeqNo <= c.Dialog.RemoteCSeq {
+	if req.CSeq().SeqNo <= c.Dialog.RemoteCSeq && !c.Dialog.PeerSilent {
 		c.refuse(in, refuse(sipgo.StatusInternalServerError, "CSeq Out Of Order"))
 		return
 	}
-	c.Dialog.RemoteCSeq = req.CSeq().SeqNo
+	c.Dialog.RemoteCSeq, c.Dialog.PeerSilent = req.CSeq().SeqNo, false
 	if c.Dialog.Transport == "TCP" && req.Transport() == "TCP" {
 		c.Dialog.Source = req.Source() // the phone may have connected anew
 	}

@@ -181,6 +181,7 @@ func (c *Call) versioned(d *sdp.Description) description {
 // sent: the description is on its way, and agreed, if it was an answer, is in force.
 func (c *Call) sent(d description, agreed *sdp.Agreed) {
 	c.Sent, c.Local.Version, c.Offered = d.body, d.version, d.offer
+	c.Revised = c.Phase == calling
 	if agreed != nil {
 		c.agree(*agreed)
 	}
@@ -189,12 +190,14 @@ func (c *Call) sent(d description, agreed *sdp.Agreed) {
 // agree tells the leg.
 func (c *Call) agree(a sdp.Agreed) {
 	c.Agreed = a
+	// An announcement before the answer may be sendonly, and is meant to be heard.
+	held := a.Held && (c.Phase != calling || !a.Direction.Receives())
 	signalling, _ := netip.ParseAddrPort(c.Dialog.Source)
 	c.leg.Load().Update(media.Session{
 		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Mux: a.Mux, Signalling: signalling.Addr().Unmap(),
 		Codec: a.Codec, PayloadType: a.PayloadType,
 		EventType: a.EventType, EventRate: a.EventRate,
-		Ptime: a.Ptime, Held: a.Held, Listens: a.Listens,
+		Ptime: a.Ptime, Held: held, Listens: a.Listens,
 	})
 }
 
@@ -203,6 +206,11 @@ func (c *Call) agree(a sdp.Agreed) {
 func (c *Call) reinvite(in *inbound) {
 	if r := c.glare(); r != nil {
 		c.refuse(in, r)
+		return
+	}
+	if c.Phase == calling {
+		// Section 14.2 too: an INVITE of ours is in progress.
+		c.refuse(in, refuse(sipgo.StatusRequestPending, "Request Pending"))
 		return
 	}
 	if c.Phase == ringing {
@@ -269,7 +277,7 @@ func (c *Call) update(in *inbound) {
 	if offer != nil {
 		c.sent(own, agreed)
 	}
-	if c.Phase != ringing { // else the INVITE's own timer is still to be agreed on
+	if c.Phase != ringing && c.Phase != calling { // else the INVITE's own timer is still to be agreed on
 		c.changeTimer(timer)
 	}
 	res := c.ua.response(in.req, sipgo.StatusOK, "OK", c.Dialog.contact())
@@ -302,11 +310,15 @@ func (c *Call) refreshed(req *sipgo.Request) {
 		c.PeerUpdates = listed(req, "UPDATE", "allow")
 	}
 	if asserts(req) {
-		identity := identityOf(req)
-		c.identity.Store(&identity)
-		select {
-		case c.renamed <- struct{}{}:
-		default: // the handler has not looked yet and will see this too
-		}
+		c.rename(identityOf(req))
+	}
+}
+
+// rename says that somebody else is there now.
+func (c *Call) rename(identity Identity) {
+	c.identity.Store(&identity)
+	select {
+	case c.renamed <- struct{}{}:
+	default: // the handler has not looked yet and will see this too
 	}
 }

@@ -64,7 +64,7 @@ func (c *Call) probe() {
 	}
 	req.AppendHeader(c.Dialog.contact())
 	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
-	c.ask(req, nil, func(res *sipgo.Response, err error) {
+	c.ask(req, func(res *sipgo.Response, err error) {
 		if c.Phase != confirmed {
 			return
 		}

@@ -29,6 +29,9 @@ func TestCallIsAnsweredAndHungUpByTheCaller(t *testing.T) {
 		}
 		p.acks("")
 		call := w.taken()
+		if call.Extra("X-Sipconf-Via") != "" {
+			t.Errorf("extra header %q", call.Extra("X-Sipconf-Via"))
+		}
 		if call.Number() != "5234" {
 			t.Errorf("number %q", call.Number())
 		}

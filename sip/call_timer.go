@@ -162,32 +162,28 @@ func (c *Call) refresh() {
 		req.AppendHeader(sipgo.NewHeader("Session-Expires", seconds(c.Timer.Interval)+";refresher=uac"))
 		req.AppendHeader(sipgo.NewHeader("Min-SE", seconds(c.Timer.MinSE)))
 	}
-	var again func()
-	cseq := req.CSeq().SeqNo
 	if method == sipgo.INVITE {
 		contentType := sipgo.ContentTypeHeader("application/sdp")
 		req.AppendHeader(&contentType)
 		req.SetBody(c.Sent)
-		again = func() { c.post(func() { c.acknowledge(cseq) }) }
 	}
-	c.ask(req, again, func(res *sipgo.Response, err error) { c.refreshAnswered(method, cseq, res, err) })
+	c.ask(req, func(res *sipgo.Response, err error) { c.refreshAnswered(method, res, err) })
 }
 
 // refreshAnswered goes on as section 10 says: 481 and silence end the call,
 // 491 and 422 are tried again, anything else leaves it until it expires.
-func (c *Call) refreshAnswered(method sipgo.RequestMethod, cseq uint32, res *sipgo.Response, err error) {
+func (c *Call) refreshAnswered(method sipgo.RequestMethod, res *sipgo.Response, err error) {
 	now := time.Now()
 	switch {
 	case err == nil && res.IsSuccess():
 		c.Dialog.refreshTarget(res.Contact()) // before the ACK, which goes there (12.2.1.2)
 		if method == sipgo.INVITE {
-			c.acknowledge(cseq)
+			c.acknowledge(res.CSeq().SeqNo)
 		}
 		c.refreshTaken(method, res, now)
 	case c.Phase != confirmed:
 	case err == nil && res.StatusCode == sipgo.StatusRequestPending:
-		// 14.1: the peer owns the Call-ID, so our pause is 0 to 2 s.
-		c.Timer.RefreshAt = now.Add(10*time.Millisecond + rand.N(1990*time.Millisecond))
+		c.Timer.RefreshAt = now.Add(c.Dialog.glarePause())
 	case err == nil && res.StatusCode == 422 && c.raiseInterval(res):
 		c.Timer.RefreshAt = now
 	case err == nil && method == sipgo.UPDATE && (res.StatusCode == 405 || res.StatusCode == 501):
@@ -203,6 +199,15 @@ func (c *Call) refreshAnswered(method sipgo.RequestMethod, cseq uint32, res *sip
 		}
 		c.Timer.RefreshAt = now.Add(max(c.Timer.ExpireAt.Sub(now)/2, 5*time.Second))
 	}
+}
+
+// glarePause is how long to wait after a 491: the owner of the Call-ID from 2.1
+// to 4 s, the other side up to 2 s (RFC 3261 section 14.1).
+func (d *Dialog) glarePause() time.Duration {
+	if d.Caller {
+		return 2100*time.Millisecond + rand.N(1900*time.Millisecond)
+	}
+	return 10*time.Millisecond + rand.N(1990*time.Millisecond)
 }
 
 // raiseInterval obeys the Min-SE of a 422; false when it asks for nothing new.

@@ -1,8 +1,10 @@
 package sip
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,9 +28,11 @@ type Dialog struct {
 	RemoteTarget          string // the peer's Contact; changed by each target refresh
 	RouteSet              []string
 	LocalCSeq, RemoteCSeq uint32
+	Caller                bool // the INVITE was ours, and so is the Call-ID
+	PeerSilent            bool // no request of the peer has come yet, so that RemoteCSeq says nothing
 
-	Transport string // "UDP" or "TCP": the transport of the listener that took the INVITE
-	Source    string // where the INVITE came from, "host:port"
+	Transport string // "UDP" or "TCP": the transport of the listener that took the INVITE, or that it was sent from
+	Source    string // where the INVITE came from or went to, "host:port"
 	Endpoint  string // the name of our listener, as configured
 	Host      string // what we put into Via and Contact, without brackets
 	Port      int
@@ -77,6 +81,35 @@ func newUASDialog(req *sipgo.Request) (Dialog, error) {
 	return d, nil
 }
 
+// answered is the dialog that an answer to our INVITE makes of what the INVITE
+// had of it (12.1.2). Without a usable Contact the Request-URI stays its target.
+func (d Dialog) answered(res *sipgo.Response) Dialog {
+	d.RemoteTag = toTag(res)
+	d.PeerSilent = true
+	if d.Transport == "UDP" || d.Source == "" {
+		d.Source = res.Source()
+	}
+	d.refreshTarget(res.Contact())
+	// The UAC takes the Record-Route list in reverse order.
+	d.RouteSet = nil
+	for _, h := range res.GetHeaders("record-route") {
+		if rr, ok := h.(*sipgo.RecordRouteHeader); ok {
+			d.RouteSet = append(d.RouteSet, rr.Address.String())
+		}
+	}
+	slices.Reverse(d.RouteSet)
+	return d
+}
+
+// toTag is the tag that a peer has given its side in a response; empty without one.
+func toTag(res *sipgo.Response) string {
+	if to := res.To(); to != nil {
+		tag, _ := to.Params.Get("tag")
+		return tag
+	}
+	return ""
+}
+
 // reachable tells whether requests can be sent to a Contact.
 func reachable(contact *sipgo.ContactHeader) bool {
 	return contact != nil && !contact.Address.Wildcard && contact.Address.Host != "" &&
@@ -121,7 +154,7 @@ func (d *Dialog) build(method sipgo.RequestMethod, cseq uint32) (*sipgo.Request,
 		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport,
 		Host: d.Host, Port: d.Port, Params: sipgo.NewParams(),
 	}
-	via.Params.Add("branch", sipgo.GenerateBranchN(16))
+	via.Params.Add("branch", newBranch(""))
 	via.Params.Add("rport", "") // RFC 3581: the answer comes back the way we came
 	req.AppendHeader(via)
 	for i := range routes {
@@ -148,6 +181,11 @@ func (d *Dialog) build(method sipgo.RequestMethod, cseq uint32) (*sipgo.Request,
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: cseq, MethodName: method})
 	return req, nil
+}
+
+// newBranch names a transaction (8.1.1.7). kind tells ours apart.
+func newBranch(kind string) string {
+	return sipgo.RFC3261BranchMagicCookie + kind + strings.ToLower(rand.Text()[:16])
 }
 
 // nextHop gives the Request-URI, the Route list and where the request goes.

@@ -198,6 +198,9 @@ func (u *UA) options(req *sipgo.Request, tx *sipgo.ServerTx) error {
 // strayResponse acknowledges again a 2xx whose transaction is gone: its ACK
 // was lost (RFC 3261 section 13.2.2.4).
 func (u *UA) strayResponse(e *endpoint, res *sipgo.Response) {
+	if invited(res) {
+		return // UA.responded has it
+	}
 	if !res.IsSuccess() || res.CSeq() == nil || res.CSeq().MethodName != sipgo.INVITE ||
 		res.CallID() == nil || res.From() == nil || res.To() == nil {
 		return

@@ -12,6 +12,13 @@
 //	   request with a To tag -> the mailbox of its Call, in CSeq order
 //	   anything else         -> one answer, by validate.go
 //
+// UA.Invite is the other way: it makes an *Attempt, which rings, is heard
+// before the answer, can be cancelled, and becomes a *Call like any other, or a
+// *Failure. Attempt and Call are one thing in two phases, with one goroutine.
+// Several phones may ring because of one INVITE, and several may answer: each
+// is a dialog, and all but one are ended. To follow a redirection, or to try
+// another trunk, is for the program.
+//
 // Words: a Dialog is RFC 3261 section 12 state as plain data; a Call is one
 // dialog, the session agreed in it and its media.Leg; an endpoint is one
 // listening socket with sipgo's layers on it; the gate stands between a socket
@@ -22,9 +29,13 @@
 // plain deadlines, and ends when it has nothing to do; the mailbox begins the
 // next. Everything else (sipgo's goroutine per message, the handler, the
 // goroutine that waits for a response) posts to that mailbox. State that must
-// outlive the process (Dialog, session) has no pointers, functions or channels.
+// outlive the process (Dialog, session, outgoing) has no pointers, functions or
+// channels. Whoever got a call by Invite sees it through to its end; its leg is
+// closed when it ends. What is left of an INVITE after its final answer, an
+// aftermath, belongs to the UA for 32 s.
 //
 // sipgo's own dialog types are not used: they cannot be rebuilt in another
 // process, do not follow a changed remote target, do not retransmit a 2xx as
-// RFC 3261 section 13.3.1.4 asks and send no BYE when no ACK comes.
+// RFC 3261 section 13.3.1.4 asks and send no BYE when no ACK comes. Nor is its
+// client transaction used for an INVITE that begins a call: see outgoing.
 package sip

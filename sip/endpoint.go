@@ -31,17 +31,19 @@ type Listener struct {
 // by the peer's address alone: with two sockets in one layer an answer may
 // leave from the wrong one.
 type endpoint struct {
-	listener  Listener
-	transport *sipgo.TransportLayer
-	txs       *sipgo.TransactionLayer
-	local     netip.AddrPort // of the socket; may be unspecified
-	network   string         // "UDP" or "TCP"
-	advertise netip.Addr
-	secret    [16]byte // seeds our tags; see arrived
-	guard     *gate
-	closed    atomic.Bool
-	counters  *Counters
-	log       *slog.Logger
+	listener    Listener
+	transport   *sipgo.TransportLayer
+	txs         *sipgo.TransactionLayer
+	local       netip.AddrPort // of the socket; may be unspecified
+	network     string         // "UDP" or "TCP"
+	advertise   netip.Addr
+	secret      [16]byte // seeds our tags; see arrived
+	guard       *gate
+	connections connections
+	responses   func(*sipgo.Response) // gets each response, in the order of their coming; must not block
+	closed      atomic.Bool
+	counters    *Counters
+	log         *slog.Logger
 }
 
 // library sets what sipgo keeps in globals, once: responses over 1,300 bytes
@@ -53,16 +55,18 @@ var library = sync.OnceFunc(func() {
 
 func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	library()
-	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log}
+	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log, responses: u.responded}
 	guard := &gate{
 		PacketConn: listener.Packet, trusted: u.config.Trusted, log: u.log, counters: &u.Counters,
 		strange: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		failed:  u.undeliverable,
 	}
 	e.guard = guard
 	var address net.Addr
 	if listener.Packet != nil {
 		e.network = "UDP"
 		classify(listener.Packet)
+		keepReturned(listener.Packet)
 		address = listener.Packet.LocalAddr()
 		e.listener.Packet = guard
 	} else {
@@ -151,11 +155,14 @@ func (e *endpoint) closeLayers() {
 // is put into the request itself, computed from what identifies the INVITE, so
 // that a retransmission gets the same one and no table is needed.
 func (e *endpoint) arrived(msg sipgo.Message) {
+	defer e.recovered()
 	req, ok := msg.(*sipgo.Request)
 	if !ok {
+		if res, ok := msg.(*sipgo.Response); ok {
+			e.responses(res)
+		}
 		return
 	}
-	defer e.recovered()
 	if via := req.Via(); via != nil && !via.Params.Has("rport") {
 		if host, _ := splitHostPort(req.Source()); host != via.Host {
 			via.Params.Add("received", host)
@@ -220,17 +227,49 @@ func (e *endpoint) send(d *Dialog, req *sipgo.Request) error {
 	return e.transport.WriteMsg(req)
 }
 
+// sendWithin is send where a connection has to be made first, for as long as
+// ctx allows.
+func (e *endpoint) sendWithin(ctx context.Context, d *Dialog, req *sipgo.Request) error {
+	if e.closed.Load() {
+		return net.ErrClosed
+	}
+	e.address(d, req)
+	if err := e.connect(ctx, req); err != nil {
+		return err
+	}
+	return e.transport.WriteMsg(req)
+}
+
+// connected tells whether there is a TCP connection to an address.
+func (e *endpoint) connected(addr string) bool {
+	conn := e.transport.Pool("tcp").Get(addr)
+	if conn == nil {
+		return false
+	}
+	conn.TryClose() // Get took a reference
+	return true
+}
+
 // request runs one client transaction and returns its final response. The
 // error is sipgo.ErrTransactionTimeout (to be treated as 408) or a transport error.
-// again is called with each further 2xx to an INVITE; nil otherwise.
-func (e *endpoint) request(ctx context.Context, d *Dialog, req *sipgo.Request, again func()) (*sipgo.Response, error) {
+// again is called with each further 2xx to an INVITE; nil otherwise. sent is
+// called when it has been sent for the first time; nil: nobody wants to know.
+func (e *endpoint) request(ctx context.Context, d *Dialog, req *sipgo.Request, again, sent func()) (*sipgo.Response, error) {
 	if e.closed.Load() {
 		return nil, net.ErrClosed // sipgo would open a socket of its own
 	}
 	e.address(d, req)
+	if e.network == "TCP" {
+		if err := e.connect(ctx, req); err != nil {
+			return nil, err
+		}
+	}
 	tx, err := e.txs.Request(ctx, req)
 	if err != nil {
 		return nil, err
+	}
+	if sent != nil {
+		sent()
 	}
 	if again != nil {
 		tx.OnRetransmission(func(*sipgo.Response) { again() })

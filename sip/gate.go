@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +26,10 @@ type gate struct {
 	strange  *rate.Sometimes
 	log      *slog.Logger
 	counters *Counters
-	sources  func() int  // how many addresses sipgo remembers
-	renewing atomic.Bool // the listener ends only to begin anew
-	received int         // datagrams since the last look at it
+	sources  func() int                         // how many addresses sipgo remembers
+	failed   func(to netip.AddrPort, err error) // told what ICMP says of a datagram of ours; must not block
+	renewing atomic.Bool                        // the listener ends only to begin anew
+	received int                                // datagrams since the last look at it
 }
 
 // mostSources is how many source addresses sipgo may remember. It forgets none
@@ -58,6 +60,9 @@ type Counters struct {
 func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
 	for {
 		n, source, err := g.PacketConn.ReadFrom(buf)
+		if err != nil && g.ofAnother(err) {
+			continue
+		}
 		if errors.Is(err, net.ErrClosed) {
 			// sipgo forgets all peers when its listener ends, and opens a
 			// socket of its own for each message that is still being handled.
@@ -80,6 +85,33 @@ func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
 			return n, source, nil
 		}
 	}
+}
+
+// WriteTo sends a datagram. The system reports what ICMP has said of another
+// one in place of sending this one: then it is sent again.
+func (g *gate) WriteTo(b []byte, to net.Addr) (n int, err error) {
+	for range mostSends {
+		if n, err = g.PacketConn.WriteTo(b, to); err == nil || !g.ofAnother(err) {
+			break
+		}
+	}
+	return n, err
+}
+
+// mostSends is how often a datagram is sent again, when others fail all the
+// while. An error that is its own costs as many calls.
+const mostSends = 10
+
+// ofAnother reads what ICMP has said of datagrams of ours, and tells whether an
+// error of the socket may be that. Whoever reads first gets it all, so that
+// others who have such an error find nothing.
+func (g *gate) ofAnother(err error) bool {
+	for _, r := range returnedDatagrams(g.PacketConn) {
+		if r.to.IsValid() {
+			g.failed(r.to, r.err)
+		}
+	}
+	return mayBeReturned(err)
 }
 
 // admits decides about one datagram. A parse costs about 5 us and is made

@@ -320,12 +320,24 @@ func TestStrangersAreLoggedNowAndThen(t *testing.T) {
 
 func FuzzReadable(f *testing.F) {
 	f.Add([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"))
+	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK-invite-x\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>;tag=2\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n" +
+		"Contact: <sip:x@y>\r\nRecord-Route: <sip:p;lr>, <sip:q>\r\n\r\n"))
 	e := &endpoint{counters: &Counters{}}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if readable(data) != nil {
 			return
 		}
 		msg, _ := sipgo.ParseMessage(data)
+		if res, ok := msg.(*sipgo.Response); ok {
+			invited(res)
+			refusedBy(res)
+			challengesIn(res)
+			asserted(res)
+			d := Dialog{LocalURI: "sip:a@b", RemoteURI: "sip:c@d", RemoteTarget: "sip:c@d", Transport: "UDP"}.answered(res)
+			if _, err := d.request(sipgo.BYE); err == nil {
+				d.ack(1)
+			}
+		}
 		if req, ok := msg.(*sipgo.Request); ok {
 			e.arrived(req)
 			if validate(req, func(string) bool { return true }) == nil {

@@ -17,12 +17,8 @@ type Identity struct {
 // From. Only trusted peers get this far, so that the assertion may be believed.
 // A caller who asks for privacy (RFC 3323) is shown as anonymous.
 func identityOf(req *sipgo.Request) Identity {
-	for _, name := range []string{"p-asserted-identity", "remote-party-id"} {
-		for _, h := range req.GetHeaders(name) {
-			if id, ok := parseIdentity(h.Value()); ok {
-				return withheld(req, id)
-			}
-		}
+	if id, ok := asserted(req); ok {
+		return id
 	}
 	from := req.From()
 	if from == nil {
@@ -35,14 +31,26 @@ func identityOf(req *sipgo.Request) Identity {
 	return withheld(req, id)
 }
 
+// asserted is who a message asserts that it comes from; false if it says nothing.
+func asserted(msg sipgo.Message) (Identity, bool) {
+	for _, name := range []string{"p-asserted-identity", "remote-party-id"} {
+		for _, h := range msg.GetHeaders(name) {
+			if id, ok := parseIdentity(h.Value()); ok {
+				return withheld(msg, id), true
+			}
+		}
+	}
+	return Identity{}, false
+}
+
 // asserts tells whether the request says anew who calls: Asterisk sends an
 // UPDATE with P-Asserted-Identity when the connected line changes.
 func asserts(req *sipgo.Request) bool {
 	return req.GetHeader("p-asserted-identity") != nil || req.GetHeader("remote-party-id") != nil
 }
 
-func withheld(req *sipgo.Request, id Identity) Identity {
-	if h := req.GetHeader("privacy"); h != nil {
+func withheld(msg sipgo.Message, id Identity) Identity {
+	for _, h := range msg.GetHeaders("privacy") {
 		for _, value := range strings.FieldsFunc(strings.ToLower(h.Value()), func(r rune) bool { return r == ';' || r == ',' || r == ' ' }) {
 			if value == "id" || value == "user" {
 				return Identity{Name: "anonymous"}
@@ -69,10 +77,8 @@ func parseIdentity(value string) (Identity, bool) {
 	if uri.Scheme == "tel" {
 		number, _, _ = strings.Cut(uri.Raw(), ";")
 	}
-	if number == "" {
-		return Identity{}, false
-	}
-	return Identity{Name: clean(name), Number: clean(number)}, true
+	id := Identity{Name: clean(name), Number: clean(number)}
+	return id, id.Number != ""
 }
 
 // firstAddress cuts a comma-separated list of addresses after its first,

@@ -185,7 +185,7 @@ var phones int
 
 func (w *world) phone() *phone {
 	phones++
-	p := &phone{w: w, addr: fmt.Sprintf("127.0.0.1:%d", 6000+phones), inbox: make(chan string, 512),
+	p := &phone{w: w, addr: fmt.Sprintf("127.0.0.1:%d", 6000+phones%50000), inbox: make(chan string, 512),
 		callID: fmt.Sprintf("call-%d@phone", phones), fromTag: fmt.Sprintf("from%d", phones), target: "sip:5234@" + server}
 	p.contact = "sip:alice@" + p.addr
 	p.to = "<sip:5234@127.0.0.1>"

@@ -170,6 +170,7 @@ func FuzzStatelessResponse(f *testing.F) {
 
 func FuzzIdentity(f *testing.F) {
 	f.Add(`"A, \"B" <sip:1@x>, <tel:2>`)
+	f.Add("<sip:\x1c@x>")
 	f.Fuzz(func(t *testing.T, value string) {
 		id, ok := parseIdentity(value)
 		if ok && (id.Number == "" || strings.ContainsAny(id.Name+id.Number, "\r\n\x00") || len(id.Name) > 64*4) {

@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
+	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,12 +56,18 @@ type UA struct {
 	closed chan struct{} // the listeners are being closed
 	shut   func()
 
+	names resolver
+
 	mu       sync.Mutex
 	draining bool
-	calls    map[dialogID]*Call
-	invites  map[string]*Call // INVITEs without a final answer, by inviteKey
+	all      map[*Call]struct{}
+	calls    map[dialogID]*Call // by their dialogs; one that rings in several places has several
+	invites  map[string]*Call   // INVITEs without a final answer, by inviteKey
 	merges   map[mergeKey]seen
 	overtook map[string]*overtaker // CANCELs that came before their INVITE
+	outgoing map[string]*Call      // INVITEs of ours without a final answer, by branch
+	late     map[string]*aftermath // those that have had it within the last 32 s
+	watches  map[*watch]struct{}
 
 	running sync.WaitGroup // endpoints
 	alive   sync.WaitGroup // calls
@@ -80,9 +89,10 @@ func New(config Config, handler Handler) (*UA, error) {
 	}
 	u := &UA{
 		config: config, handler: handler, log: config.Log,
-		calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]seen{},
-		overtook: map[string]*overtaker{},
-		closed:   make(chan struct{}),
+		names: net.DefaultResolver,
+		all:   map[*Call]struct{}{}, calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]seen{},
+		overtook: map[string]*overtaker{}, outgoing: map[string]*Call{}, late: map[string]*aftermath{}, watches: map[*watch]struct{}{},
+		closed: make(chan struct{}),
 	}
 	u.shut = sync.OnceFunc(func() { close(u.closed) })
 	rand.Read(u.secret[:])
@@ -136,7 +146,7 @@ func (u *UA) Drain() {
 func (u *UA) Calls() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return len(u.calls)
+	return len(u.all)
 }
 
 // Close drains, hangs up every call, waits for their BYEs to be answered and
@@ -172,11 +182,7 @@ func (u *UA) Close(ctx context.Context, reason string) error {
 func (u *UA) snapshot() []*Call {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	calls := make([]*Call, 0, len(u.calls))
-	for _, call := range u.calls {
-		calls = append(calls, call)
-	}
-	return calls
+	return slices.Collect(maps.Keys(u.all))
 }
 
 func (u *UA) closing() bool {
@@ -205,6 +211,7 @@ func (u *UA) register(call *Call) error {
 	u.calls[call.id] = call
 	u.invites[call.inviteKey] = call
 	u.merges[call.merge] = seen{call.inviteKey, true}
+	u.all[call] = struct{}{}
 	u.alive.Add(1)
 	if cancel := u.overtook[call.inviteKey]; cancel != nil {
 		delete(u.overtook, call.inviteKey)
@@ -224,6 +231,11 @@ func (u *UA) settle(call *Call) {
 func (u *UA) forget(call *Call) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if call.attempt != nil {
+		u.unjoin(call)
+		u.strike(call)
+		return
+	}
 	merge, over := call.merge, seen{call.inviteKey, false}
 	ours := u.merges[merge].inviteKey == call.inviteKey
 	u.drop(call)
@@ -267,7 +279,71 @@ func (u *UA) drop(call *Call) {
 	if u.merges[call.merge].inviteKey == call.inviteKey {
 		delete(u.merges, call.merge)
 	}
+	u.strike(call)
+}
+
+// strike takes it off the list. The lock is held.
+func (u *UA) strike(call *Call) {
+	delete(u.all, call)
 	u.alive.Done()
+}
+
+// enrol takes a call of our own on the books.
+func (u *UA) enrol(call *Call) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.draining {
+		return ErrDraining
+	}
+	u.all[call] = struct{}{}
+	u.alive.Add(1)
+	return nil
+}
+
+// join makes a call of our own findable by a dialog of its. The lock is held.
+func (u *UA) join(call *Call, id dialogID) {
+	if len(call.joined) <= mostEarly && u.calls[id] == nil {
+		u.calls[id] = call
+		call.joined = append(call.joined, id)
+	}
+}
+
+// part undoes all joins of a call but these.
+func (u *UA) part(call *Call, but ...dialogID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.unjoin(call)
+	for _, id := range but {
+		u.join(call, id)
+	}
+}
+
+// unjoin is part with the lock held.
+func (u *UA) unjoin(call *Call) {
+	for _, id := range call.joined {
+		delete(u.calls, id)
+	}
+	call.joined = nil
+}
+
+// expect has the responses to an INVITE go to its call.
+func (u *UA) expect(call *Call, branch string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.outgoing[branch] = call
+}
+
+// remember has them go to what is left of the INVITE, for 32 s.
+func (u *UA) remember(branch string, late *aftermath) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.outgoing, branch)
+	u.late[branch] = late
+	time.AfterFunc(64*t1, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.late, branch)
+	})
 }
 
 func (u *UA) find(id dialogID) *Call {

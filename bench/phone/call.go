@@ -27,6 +27,7 @@ type Call struct {
 	invite   *Message // the INVITE that began it
 	response *Message // and its 2xx
 	unacked  map[uint32]*acknowledgement
+	pracked  map[string]chan struct{} // reliable provisional responses of ours that wait for their PRACK, by its RAck
 	ending   Ending
 	ended    bool
 }
@@ -120,7 +121,7 @@ func (p *Phone) newCall(codecs []Codec) (*Call, error) {
 		return nil, err
 	}
 	c := &Call{phone: p, line: newLine(cfg.Pump, rtp, rtcp, &cfg), turn: make(chan struct{}, 1), done: make(chan struct{}),
-		unacked: map[uint32]*acknowledgement{}}
+		unacked: map[uint32]*acknowledgement{}, pracked: map[string]chan struct{}{}}
 	c.ours = ours{addr: rtp.local(), session: rand.Uint64() >> 2, direction: SendRecv, codecs: cfg.Codecs, ptime: cfg.Ptime}
 	cfg.Pump.add(c.line)
 	return c, nil
@@ -301,10 +302,18 @@ func (c *Call) Request(ctx context.Context, method string, body []byte, headers 
 func (c *Call) ID() string { return c.dialog.callID }
 
 // Invite and Response are the two messages that made the call.
-func (c *Call) Invite() *Message { return c.invite }
+func (c *Call) Invite() *Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.invite
+}
 
 // Response is the 2xx: the peer's to our INVITE, or ours to the peer's.
-func (c *Call) Response() *Message { return c.response }
+func (c *Call) Response() *Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.response
+}
 
 // LocalRTP is where the phone listens now.
 func (c *Call) LocalRTP() netip.AddrPort { return c.line.local() }

@@ -215,7 +215,7 @@ func TestACKComesAfterWhatItConfirms(t *testing.T) {
 			}
 			c.Trace = func(sent bool, b []byte) {
 				if m, err := parseDatagram(b); sent && err == nil && m.Method == "ACK" {
-					call := ann.call(m.Header("Call-ID"))
+					call := ann.Calls()[0]
 					acked = append(acked, fmt.Sprint(call.Direction(), " ", call.LocalRTP(), " to ", call.RemoteRTP()))
 				}
 			}

@@ -21,7 +21,7 @@ type dialog struct {
 }
 
 // Allowed is what the phone says it can do.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY, MESSAGE"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY, MESSAGE, PRACK"
 
 // contactURI of an address header value, "" if there is none.
 func contactURI(m *Message) string {
@@ -145,9 +145,10 @@ func respond(m *Message, status int, phrase, toTag string) *Message {
 	return r
 }
 
-var phrases = map[int]string{100: "Trying", 180: "Ringing", 200: "OK", 400: "Bad Request", 405: "Method Not Allowed",
+var phrases = map[int]string{100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily", 400: "Bad Request",
+	401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
 	480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
-	488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 603: "Decline"}
+	488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 503: "Service Unavailable", 603: "Decline"}
 
 // answerTo sends a response and keeps it for retransmissions of the request.
 func (p *Phone) answerTo(m *Message, by path, r *Message) {

@@ -26,23 +26,10 @@ func authorize(challenge *Message, method, uri, user, password string) (name, va
 }
 
 func credentials(challenge, method, uri, user, password string) string {
-	scheme, rest, _ := strings.Cut(challenge, " ")
-	if !strings.EqualFold(scheme, "Digest") {
-		return ""
-	}
-	fields := map[string]string{}
-	for _, part := range splitList(rest) {
-		key, value, _ := strings.Cut(part, "=")
-		fields[strings.ToLower(strings.TrimSpace(key))] = strings.Trim(strings.TrimSpace(value), `"`)
-	}
+	fields := digestFields(challenge)
 	algorithm := fields["algorithm"]
-	var hash func(string) string
-	switch strings.ToUpper(algorithm) {
-	case "", "MD5":
-		hash = func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }
-	case "SHA-256":
-		hash = func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
-	default:
+	hash := digestHash(algorithm)
+	if fields == nil || hash == nil {
 		return ""
 	}
 	realm, nonce := fields["realm"], fields["nonce"]
@@ -62,4 +49,29 @@ func credentials(challenge, method, uri, user, password string) string {
 	const count = "00000001" // each challenge is answered once only
 	response := hash(strings.Join([]string{secret, nonce, count, own, "auth", subject}, ":"))
 	return value + fmt.Sprintf(`, qop=auth, nc=%s, cnonce="%s", response="%s"`, count, own, response)
+}
+
+// digestFields are the parameters of a challenge or of credentials; nil if they are of another scheme.
+func digestFields(value string) map[string]string {
+	scheme, rest, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Digest") {
+		return nil
+	}
+	fields := map[string]string{}
+	for _, part := range splitList(rest) {
+		key, value, _ := strings.Cut(part, "=")
+		fields[strings.ToLower(strings.TrimSpace(key))] = strings.Trim(strings.TrimSpace(value), `"`)
+	}
+	return fields
+}
+
+// digestHash is the hash of an algorithm; nil if we do not know it.
+func digestHash(algorithm string) func(string) string {
+	switch strings.ToUpper(algorithm) {
+	case "", "MD5":
+		return func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }
+	case "SHA-256":
+		return func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
+	}
+	return nil
 }

@@ -17,6 +17,9 @@ type Incoming struct {
 
 	mu        sync.Mutex
 	answered  bool
+	call      *Call // what Early or Reliably has begun; nil: nothing yet
+	rseq      uint32
+	forks     []*Incoming
 	cancelled chan struct{}
 	once      sync.Once
 }
@@ -29,16 +32,19 @@ func (p *Phone) request(m *Message, by path) {
 	if m.Method != "ACK" && p.repeat(serverKey(m)) {
 		return
 	}
+	if p.challenged(m, by) {
+		return
+	}
 	toTag := tag(m.Header("To"))
 	switch {
 	case m.Method == "ACK":
-		if c := p.call(m.Header("Call-ID")); c != nil {
+		if c := p.call(m); c != nil {
 			c.acknowledged(m)
 		}
 	case m.Method == "CANCEL":
 		p.cancelled(m, by)
 	case toTag != "":
-		c := p.call(m.Header("Call-ID"))
+		c := p.call(m)
 		if c == nil || !c.matches(m) {
 			p.answerTo(m, by, respond(m, 481, "", ""))
 			return
@@ -60,7 +66,7 @@ func (p *Phone) request(m *Message, by path) {
 
 // ring begins an incoming call.
 func (p *Phone) ring(m *Message, by path) {
-	in := &Incoming{Invite: m, phone: p, by: by, tag: newTag(), cancelled: make(chan struct{})}
+	in := newIncoming(p, m, by)
 	if p.cfg.Answer == nil {
 		in.send(respond(m, 480, "", in.tag))
 		return
@@ -74,6 +80,10 @@ func (p *Phone) ring(m *Message, by path) {
 		p.cfg.Answer(in)
 		in.Reject(480) // a handler that does nothing is a phone that nobody picks up
 	})
+}
+
+func newIncoming(p *Phone, m *Message, by path) *Incoming {
+	return &Incoming{Invite: m, phone: p, by: by, tag: newTag(), cancelled: make(chan struct{})}
 }
 
 func (in *Incoming) send(r *Message) { in.phone.answerTo(in.Invite, in.by, r) }
@@ -105,26 +115,26 @@ func (in *Incoming) finish() bool {
 	}
 	in.answered = true
 	in.phone.mu.Lock()
-	delete(in.phone.incoming, in.Invite.branch())
-	in.phone.mu.Unlock()
+	defer in.phone.mu.Unlock()
+	if in.phone.incoming[in.Invite.branch()] == in {
+		delete(in.phone.incoming, in.Invite.branch())
+	}
 	return true
 }
 
 // Ring sends 180.
-func (in *Incoming) Ring() {
-	r := respond(in.Invite, 180, "", in.tag)
-	r.add("Contact", "<"+in.phone.URI()+">")
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.answered {
-		in.send(r)
-	}
-}
+func (in *Incoming) Ring() { in.Provisional(180) }
 
 // Reject refuses with a status; after another final response it does nothing.
-func (in *Incoming) Reject(status int) {
-	if in.finish() {
-		in.send(respond(in.Invite, status, "", in.tag))
+func (in *Incoming) Reject(status int, headers ...Header) {
+	if !in.finish() {
+		return
+	}
+	r := respond(in.Invite, status, "", in.tag)
+	r.Headers = append(r.Headers, headers...)
+	in.send(r)
+	if c := in.begun(); c != nil {
+		c.end(Ending{Err: &StatusError{"INVITE", r}})
 	}
 }
 
@@ -140,41 +150,41 @@ func (p *Phone) cancelled(m *Message, by path) {
 	p.answerTo(m, by, respond(m, 200, "", in.tag))
 	in.Reject(487)
 	in.cancel()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, fork := range in.forks {
+		fork.cancel()
+	}
 }
 
 // Accept answers the call. It returns at once; the 200 is sent again until the ACK comes, and without one within 32 s
 // the call ends.
 func (in *Incoming) Accept(headers ...Header) (*Call, error) {
-	p, m := in.phone, in.Invite
-	c, err := p.newCall(nil)
+	m := in.Invite
+	c, err := in.begin()
 	if err != nil {
 		in.Reject(500)
 		return nil, err
 	}
-	from := m.Header("From")
-	c.dialog = dialog{callID: m.Header("Call-ID"), localTag: in.tag, local: m.Header("To") + ";tag=" + in.tag,
-		remote: from, remoteTag: tag(from), target: contactURI(m), routes: m.Values("Record-Route")}
-	c.dialog.remoteCSeq, _ = m.cseq()
 	r := respond(m, 200, "", in.tag)
 	for _, h := range headers {
 		r.add(h.Name, h.Value)
 	}
+	c.mu.Lock()
 	own := c.ours
+	c.mu.Unlock()
 	a, err := c.reply(&own, m, r)
 	if err != nil {
-		c.line.close()
 		in.Reject(488)
 		return nil, err
 	}
 	if !in.finish() {
-		c.line.close()
+		c.end(Ending{Err: ErrCancelled})
 		return nil, ErrCancelled
 	}
-	c.invite, c.response = m, r
-	if !p.keepCall(c) {
-		c.line.close()
-		return nil, errClosed
-	}
+	c.mu.Lock()
+	c.response = r
+	c.mu.Unlock()
 	c.take(m, own, a)
 	c.confirm(m, in.by, r)
 	return c, nil
@@ -324,6 +334,8 @@ func (c *Call) serve(m *Message, by path) {
 		r := respond(m, 200, "", "")
 		r.add("Allow", allowed)
 		c.phone.answerTo(m, by, r)
+	case "PRACK":
+		c.phone.answerTo(m, by, respond(m, c.acknowledgedEarly(m), "", ""))
 	case "REFER":
 		c.phone.answerTo(m, by, respond(m, 603, "", ""))
 	default:

@@ -26,6 +26,8 @@ type Config struct {
 	Memory    time.Duration  // how much of what is heard is kept for Hear; default 2 s
 	Loyal     bool           // hears RTP from where the peer's SDP says alone, which makes a packet cheaper: for a load of many calls
 
+	// Challenge makes the phone ask callers for a password; nil: it does not.
+	Challenge *Challenge
 	// Answer is called for each incoming call, on its own goroutine, which Close waits for. nil: 480 to all.
 	Answer func(*Incoming)
 	// Request sees each request within a call before it is served. A status other than 0 is answered instead (491 for
@@ -49,8 +51,9 @@ type Phone struct {
 	mu       sync.Mutex
 	waiting  map[string]chan *Message // client transactions, by branch and method
 	replies  map[string]reply         // what a retransmission gets again
-	calls    map[string]*Call         // by Call-ID
+	calls    map[string]*Call         // by Call-ID and our tag: of one INVITE that was forked there may be several
 	incoming map[string]*Incoming     // not answered yet, by branch
+	nonces   map[string]int           // how often each was used, of those that Config.Challenge has given out
 	closing  bool
 }
 
@@ -91,7 +94,7 @@ func New(cfg Config) (*Phone, error) {
 		cfg.Memory = 2 * time.Second
 	}
 	p := &Phone{cfg: cfg, stop: make(chan struct{}), waiting: map[string]chan *Message{}, replies: map[string]reply{},
-		calls: map[string]*Call{}, incoming: map[string]*Incoming{}}
+		calls: map[string]*Call{}, incoming: map[string]*Incoming{}, nonces: map[string]int{}}
 	// The readers begin before wires is known to the phone; the lock holds their first message until it is.
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,11 +192,14 @@ func (p *Phone) background(f func()) {
 	}
 }
 
-func (p *Phone) call(id string) *Call {
+// call is the one that a request of the peer belongs to, as far as Call-ID and our tag tell.
+func (p *Phone) call(m *Message) *Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.calls[id]
+	return p.calls[m.Header("Call-ID")+" "+tag(m.Header("To"))]
 }
+
+func (c *Call) key() string { return c.dialog.callID + " " + c.dialog.localTag }
 
 // keepCall enters a call; false if the phone is closing.
 func (p *Phone) keepCall(c *Call) bool {
@@ -202,14 +208,14 @@ func (p *Phone) keepCall(c *Call) bool {
 	if p.closing {
 		return false
 	}
-	p.calls[c.dialog.callID] = c
+	p.calls[c.key()] = c
 	return true
 }
 
 func (p *Phone) forgetCall(c *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.calls[c.dialog.callID] == c {
-		delete(p.calls, c.dialog.callID)
+	if p.calls[c.key()] == c {
+		delete(p.calls, c.key())
 	}
 }
