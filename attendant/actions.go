@@ -1,9 +1,11 @@
 package attendant
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/menu"
 )
 
@@ -14,6 +16,7 @@ var explained = map[menu.Action]prompts.Name{
 	menu.SpeakSofter: prompts.MenuTalkSofter, menu.SpeakLouder: prompts.MenuTalkLouder,
 	menu.Consult: prompts.MenuConsult, menu.Lock: prompts.MenuLock, menu.Help: prompts.MenuHelp, menu.Drop: prompts.MenuDrop,
 	menu.Missing: prompts.MenuMissing, menu.Result: prompts.MenuResult, menu.MuteAll: prompts.MenuMuteAll, menu.Kick: prompts.MenuRemoveLast,
+	menu.Record: prompts.MenuRecord,
 }
 
 // help is his menu, to be read out.
@@ -26,14 +29,19 @@ func (a *attendant) help() (keys []prompts.Key) {
 	return keys
 }
 
+// toggleMute is about his own mute.  He is told that of a host as well, which he cannot undo.
 func (a *attendant) toggleMute() {
-	if a.muted = !a.muted; a.muted {
-		a.p.Mute()
+	muted, silenced := a.p.ToggleMute()
+	switch {
+	case muted && silenced:
+		a.say(prompts.Muted, prompts.MutedByHost)
+	case muted:
 		a.say(prompts.Muted)
-		return
+	case silenced:
+		a.say(prompts.MutedByHost)
+	default:
+		a.say(prompts.Unmuted)
 	}
-	a.p.Unmute()
-	a.say(prompts.Unmuted)
 }
 
 // count says how many are here, and who.
@@ -57,86 +65,89 @@ func (a *attendant) count() {
 
 // toggleLock locks the room, or opens it, and all hear that.
 func (a *attendant) toggleLock() {
+	if a.office.wished(a, menu.Lock) {
+		return // he hears that it is done
+	}
 	locked := !a.office.cfg.Rooms.Locked(a.room)
 	a.office.cfg.Rooms.Lock(a.room, locked)
 	name := prompts.Unlocked
 	if locked {
 		name = prompts.Locked
 	}
-	a.p.Announce(a.office.sound(a.lang, name))
+	a.office.cfg.Rooms.Announce(a.room, rooms.Door, a.toAll(name))
 }
 
-// muteAll mutes everybody but him, or nobody any more.
+// muteAll mutes everybody who is no host, and who comes in later, or nobody any more.
 func (a *attendant) muteAll() {
-	others := a.office.in(a.room)
-	muted := false
-	for _, o := range others {
-		muted = muted || o != a && o.silenced.Load()
+	if a.office.wished(a, menu.MuteAll) {
+		return // he hears that it is done
 	}
-	for _, o := range others {
-		if o == a {
-			continue
-		}
-		if o.silenced.Store(!muted); muted {
-			o.p.Unmute()
-		} else {
-			o.p.Mute()
-		}
+	shot, ok := a.office.cfg.Rooms.Look(a.room)
+	if !ok {
+		return
 	}
 	name := prompts.AllMuted
-	if muted {
+	if shot.Silenced {
 		name = prompts.AllUnmuted
 	}
-	a.p.Announce(a.office.sound(a.lang, name))
+	a.office.cfg.Rooms.Silence(a.room, !shot.Silenced, a.toAll(name))
 }
 
-// kickLast hangs up who came last.
+// toAll is what is said to the whole room.
+func (a *attendant) toAll(parts ...prompts.Part) rooms.Sound {
+	a.log.Debug("announces", "said", prompts.Phrase(parts))
+	return a.office.sound(a.office.cfg.Language(a.room, ""), parts...)
+}
+
+// kickLast hangs up who came last and is no host.  If he is being hung up already, it is the one before.
 func (a *attendant) kickLast() {
+	if a.office.wished(a, menu.Kick) {
+		a.say(prompts.Dropped) // he whom both of them mean, and not also who came before him
+		return
+	}
 	shot, _ := a.office.cfg.Rooms.Look(a.room)
-	for i := len(shot.Participants) - 1; i >= 0; i-- {
-		last := shot.Participants[i]
-		if last.ID == a.call.ID() || last.Waiting {
+	for _, last := range slices.Backward(shot.Participants) {
+		if last.ID == a.call.ID() || last.Waiting || last.Host {
 			continue
 		}
-		for _, o := range a.office.in(a.room) {
-			if o.call.ID() == last.ID {
-				o.call.Hangup("removed by the host")
-				a.say(prompts.Removed)
-				return
-			}
+		if again := a.office.cfg.Rooms.Dismiss(a.room, last.ID, "removed by the host"); !again {
+			a.say(prompts.Digits(last.Number), prompts.Dropped)
+			return
 		}
 	}
-	a.say(prompts.Alone)
+	a.say(prompts.NobodyToDrop)
 }
 
 // drop hangs up whom he has invited last.
 func (a *attendant) drop() {
 	g := a.invited
+	a.invited = nil
 	if g == nil || !g.here() {
 		a.say(prompts.NobodyToDrop)
 		return
 	}
 	g.call.Hangup("dropped by the inviter")
-	a.invited = nil
-	a.say(prompts.Dropped)
+	if g.keys.forsake(prompts.Dropped) != a {
+		a.say(prompts.Dropped)
+	}
 }
 
 // toggleConsult takes him and whom he has invited last out of the talk, to be alone, or back.
 func (a *attendant) toggleConsult() {
+	if a.part() {
+		return
+	}
 	g := a.invited
 	switch {
-	case a.talks:
-		a.talks = false
-		if g != nil {
-			g.p.Return()
-		}
-		a.p.Return()
 	case g == nil || !g.here():
 		a.say(prompts.NobodyInvited)
+	case !a.pair(g.keys):
+		a.say(prompts.Busy)
 	default:
-		a.talks = true
-		a.p.StepAside(g.p)
-		g.p.StepAside(a.p)
 		a.say(prompts.AsideWith(g.number))
+		g.keys.say(prompts.AsideWith(a.number))
+		if !g.here() { // he has hung up meanwhile, and perhaps before they were mates
+			g.keys.forsake(prompts.Left(g.number))
+		}
 	}
 }

@@ -3,7 +3,6 @@ package attendant
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/sipconf/sipconf/prompts"
@@ -17,7 +16,8 @@ type Call interface {
 	Renamed() <-chan struct{} // receives when Caller may have changed
 }
 
-// attendant serves one participant.  All of it belongs to the goroutine that serves; only keys is written by others.
+// attendant serves one participant.  All of it belongs to the goroutine that serves, but for keys, which others write, and what another
+// lock guards.
 type attendant struct {
 	office *Office
 	call   Call
@@ -30,10 +30,12 @@ type attendant struct {
 	keys   chan byte
 
 	typed    menu.State
-	muted    bool
-	silenced atomic.Bool // by a host
-	talks    bool        // aside with the guest invited last
-	invited  *guest      // last; nil: nobody
+	forgiven bool   // what is typed has ended something, so that it need not be more than that
+	hashes   bool   // a # may come that ends a number, although the number has ended without it
+	invited  *guest // last; nil: nobody
+
+	away bool       // out of the talk, alone or with somebody whom he is bringing in; guarded by Office.asides
+	mate *attendant // who is out of the talk with him; guarded by Office.asides
 }
 
 // mostKeys is how many keys wait for an attendant who is busy.
@@ -53,7 +55,7 @@ func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, roo
 
 func (o *Office) hire(call Call, p *rooms.Participant, room string) *attendant {
 	_, number := call.Caller()
-	return &attendant{office: o, call: call, p: p, room: room, number: number, host: o.cfg.Hosts(number), lang: o.cfg.Language(number),
+	return &attendant{office: o, call: call, p: p, room: room, number: number, host: o.cfg.Hosts(number), lang: o.cfg.Language(room, number),
 		log: o.cfg.Log.With("call", call.ID(), "room", room), keys: make(chan byte, mostKeys)}
 }
 
@@ -62,6 +64,7 @@ func (a *attendant) serve(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	pause.Stop()
+	a.tellNewcomer()
 	for {
 		select {
 		case <-a.call.Done():
@@ -71,17 +74,29 @@ func (a *attendant) serve(ctx context.Context) {
 			a.number = number
 			a.p.Rename(name, number)
 		case key := <-a.keys:
-			action, outcome := a.menu().Press(&a.typed, key)
 			pause.Stop()
-			if outcome == menu.Waiting {
+			a.press(ctx, key)
+			if a.typed.Typed != "" {
 				pause.Reset(a.office.cfg.Pause)
 			}
-			a.turn(ctx, action, outcome)
 		case <-pause.C:
-			action, outcome := a.menu().Pause(&a.typed)
-			a.turn(ctx, action, outcome)
+			a.rest(ctx)
 		}
 	}
+}
+
+// tellNewcomer tells somebody who comes in what goes for the room: that it is recorded, which no key keeps from him, and that a host has
+// silenced it.
+func (a *attendant) tellNewcomer() {
+	if a.office.cfg.Rooms.Recording(a.room) == nil {
+		a.tellBack()
+		return
+	}
+	said := []prompts.Part{prompts.RecordingOn}
+	if a.p.Silenced() {
+		said = append(said, prompts.MutedByHost)
+	}
+	a.p.Play(a.office.sound(a.lang, said...), false)
 }
 
 func (a *attendant) menu() *menu.Menu {
@@ -89,6 +104,32 @@ func (a *attendant) menu() *menu.Menu {
 		return a.office.cfg.Host
 	}
 	return a.office.cfg.Menu
+}
+
+// press takes the next key.
+func (a *attendant) press(ctx context.Context, key byte) {
+	if a.forgiven && key == a.typed.Typed[0] { // after the * that cancels there comes a *1, which is no **1
+		a.typed = menu.State{}
+	}
+	a.forgiven = false
+	action, outcome := a.menu().Press(&a.typed, key)
+	a.turn(ctx, action, outcome)
+}
+
+// rest says that no key has followed.
+func (a *attendant) rest(ctx context.Context) {
+	if a.forgiven {
+		a.typed, a.forgiven = menu.State{}, false
+		return
+	}
+	action, outcome := a.menu().Pause(&a.typed)
+	a.turn(ctx, action, outcome)
+}
+
+// interrupt takes a key that has ended something.  The * of a *1 does that and is to be the beginning of *1 all the same.
+func (a *attendant) interrupt(key byte) {
+	_, outcome := a.menu().Press(&a.typed, key)
+	a.forgiven = outcome == menu.Waiting
 }
 
 // turn does what keys have led to.
@@ -139,6 +180,8 @@ func (a *attendant) do(ctx context.Context, action menu.Action) {
 		a.muteAll()
 	case menu.Kick:
 		a.kickLast()
+	case menu.Record:
+		a.toggleRecording()
 	}
 }
 
@@ -156,8 +199,28 @@ func (a *attendant) key(within time.Duration) (byte, bool) {
 	}
 }
 
+// over says whether his call is.
+func (a *attendant) over() bool {
+	select {
+	case <-a.call.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// heardOut waits so long; a key ends it, and then it is false.
+func (a *attendant) heardOut(within time.Duration) bool {
+	key, pressed := a.key(within)
+	if pressed {
+		a.interrupt(key)
+	}
+	return !pressed
+}
+
 // say says something to him alone; a key ends it.
 func (a *attendant) say(parts ...prompts.Part) time.Duration {
+	a.log.Debug("says", "said", prompts.Phrase(parts))
 	sound := a.office.sound(a.lang, parts...)
 	a.p.Play(sound, true)
 	return sound.Length()

@@ -3,6 +3,7 @@ package attendant
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,6 +35,26 @@ type house struct {
 	dialled []string
 	script  func(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result
 	groups  groups
+	log     logged
+}
+
+// logged is the log, which tells what was said to whom.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// count is how often a line has that in it.
+func (l *logged) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), what)
 }
 
 func newHouse(t testing.TB, change func(*Config)) *house {
@@ -58,7 +79,8 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	}
 	h.groups.rooms = h.rooms
 	cfg := Config{Rooms: h.rooms, Prompts: set, Menu: m, Host: host, Dialer: h, Groups: &h.groups,
-		Hosts: func(number string) bool { return number == "boss" }, Pause: 300 * time.Millisecond, First: 2 * time.Second}
+		Log:   slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Hosts: func(number string) bool { return number == "boss" || number == "chief" }, Pause: 300 * time.Millisecond, First: 2 * time.Second}
 	if change != nil {
 		change(&cfg)
 	}
@@ -88,6 +110,7 @@ type groups struct {
 	err   error
 	n     int
 	said  dialout.Report
+	slow  chan struct{} // nil: Call returns at once; else when it is closed
 }
 
 func (g *groups) note(what string) (int, error) {
@@ -97,6 +120,9 @@ func (g *groups) note(what string) (int, error) {
 	return g.n, g.err
 }
 func (g *groups) Call(_ context.Context, room, group, caller string) (int, error) {
+	if g.slow != nil {
+		<-g.slow
+	}
 	return g.note("call " + group + " into " + room + " for " + caller)
 }
 func (g *groups) Missing(_ context.Context, room, caller string) (int, error) {
@@ -151,11 +177,14 @@ func (h *house) comes(number, room, group string) *call {
 		h.office.Serve(context.Background(), c, p, room, group)
 		p.Leave(c.reason)
 	})
-	h.await(number+" is in "+room, func() bool { return slices.Contains(h.inside(room), number) })
+	h.await(number+" is in "+room, func() bool {
+		return slices.ContainsFunc(h.inside(room), func(name string) bool { return strings.TrimRight(name, "~") == number })
+	})
 	return c
 }
 
-// inside are the numbers of those in the room; in brackets those in the ante-room, with a dash those aside, with "!" those muted.
+// inside are the numbers of those in the room; in brackets those in the ante-room, with a dash those aside, with "!" those who are
+// muted, with "~" those whom a host has muted.
 func (h *house) inside(room string) (who []string) {
 	shot, _ := h.rooms.Look(room)
 	for _, p := range shot.Participants {
@@ -168,6 +197,9 @@ func (h *house) inside(room string) (who []string) {
 		}
 		if p.Muted {
 			name += "!"
+		}
+		if p.Silenced {
+			name += "~"
 		}
 		who = append(who, name)
 	}
@@ -189,6 +221,17 @@ func (h *house) await(what string, f func() bool) {
 func (h *house) wantInside(room string, who ...string) {
 	h.Helper()
 	h.await(fmt.Sprintf("in %s: %q", room, who), func() bool { return slices.Equal(h.inside(room), who) })
+}
+
+// hears waits until he was told that; so often, if he is to be told again.
+func (h *house) hears(c *call, said string, times ...int) {
+	h.Helper()
+	if strings.Contains(said, " ") {
+		said = `"` + said + `"`
+	}
+	h.await(c.number+" hears "+said, func() bool {
+		return h.log.count("msg=says call="+c.id+" room=5234 said="+said+"\n") == append(times, 1)[0]
+	})
 }
 
 func (c *call) presses(keys string) {
@@ -356,7 +399,7 @@ func TestMenu(t *testing.T) {
 	h.wantInside("5234", "101", "102")
 	boss := h.comes("boss", "5234", "")
 	boss.presses("**2")
-	h.wantInside("5234", "101!", "102!", "boss")
+	h.wantInside("5234", "101~", "102~", "boss")
 	boss.presses("**2")
 	h.wantInside("5234", "101", "102", "boss")
 	h.comes("104", "5234", "")
@@ -379,7 +422,7 @@ func TestGroups(t *testing.T) {
 	h.wantInside("201", "201", "202")
 	h.groups.said = dialout.Report{Total: 2, In: 1, Missing: []dialout.MemberState{{Member: dialout.Member{Extension: "203"}, Outcome: dialout.Outcome{State: dialout.Busy}}}}
 	boss.presses("**1**0**2")
-	h.wantInside("201", "201", "202!")
+	h.wantInside("201", "201", "202~")
 	member.Hangup("goes")
 	h.wantInside("201", "201")
 	h.await("all is told", func() bool {

@@ -5,9 +5,10 @@
 // for a 1.  What the others hear meanwhile is the room's affair.
 //
 // Words: the Office is the place where all attendants work; an attendant serves one participant as long as his call lasts; a guest is
-// somebody who was dialled and has not entered the room yet.
+// somebody who was dialled and has not entered the room yet; two mates have stepped out of the talk together; the crier tells a room who
+// comes and goes.
 //
 // Goroutines: that of each call, which calls Serve and gets it back when the call is over; one for each guest who has come in, which
 // the office starts and which ends with his call; one for each dial-out of an attendant, which ends with the dial-out, for which
-// its attendant waits.  Close waits for all of them.
+// its attendant waits; that of the crier, which New starts.  Close ends the crier and waits for all of them.
 package attendant

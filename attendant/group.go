@@ -8,15 +8,28 @@ import (
 	"github.com/sipconf/sipconf/prompts"
 )
 
-// callGroup calls a group together.  Whatever becomes of it, he is in his room.
+// callGroup calls a group together.  Whatever becomes of it, he is in his room; unless there is no such group, and
+// the configuration has him released then.
 func (a *attendant) callGroup(ctx context.Context, group string) {
-	if a.office.cfg.Groups == nil {
-		a.say(prompts.UnknownGroup)
-		return
+	called, err := 0, dialout.ErrNoGroup
+	if a.office.cfg.Groups != nil {
+		called, err = a.office.cfg.Groups.Call(ctx, a.room, group, a.number)
 	}
-	called, err := a.office.cfg.Groups.Call(ctx, a.room, group, a.number)
-	a.log.Info("calls a group", "group", group, "called", called, "err", err)
+	switch {
+	case ctx.Err() != nil:
+		return // he has hung up
+	case errors.Is(err, dialout.ErrNoGroup):
+		a.log.Info("there is no such group", "group", group)
+	case err != nil:
+		a.log.Warn("the group cannot be called", "group", group, "err", err)
+	default:
+		a.log.Info("calls a group", "group", group, "called", called)
+	}
 	a.announceCalled(called, err)
+	if errors.Is(err, dialout.ErrNoGroup) && a.office.cfg.ReleaseUnknown {
+		a.key(a.office.sound(a.lang, prompts.UnknownGroup).Length())
+		a.call.Hangup("there is no such group")
+	}
 }
 
 // callMissing calls those of his groups who are not here.
@@ -59,7 +72,7 @@ func (a *attendant) result() {
 	}
 	var absent []prompts.Absent
 	for _, m := range r.Missing[:min(len(r.Missing), mostNamed)] {
-		absent = append(absent, prompts.Absent{Number: m.Extension, Why: why[m.State]})
+		absent = append(absent, prompts.Absent{Number: m.First(), Why: why[m.State]})
 	}
 	a.say(prompts.GroupResult(r.In, r.Total, absent))
 }

@@ -20,13 +20,13 @@ type guest struct {
 }
 
 // welcome takes a call that was dialled into the ante-room; nil when there is no seat.
-func (o *Office) welcome(call Call, room, number, lang string) *guest {
+func (o *Office) welcome(call Call, room, number string) *guest {
 	seat, err := o.cfg.Rooms.ReserveInvited(room)
 	if err != nil {
 		o.cfg.Log.Info("no seat for somebody invited", "room", room, "number", number, "err", err)
 		return nil
 	}
-	g := &guest{call: call, number: number, lang: lang, seat: seat, p: seat.Wait(call)}
+	g := &guest{call: call, number: number, lang: o.cfg.Language(room, number), seat: seat, p: seat.Wait(call)}
 	g.keys = o.hire(call, g.p, room)
 	o.enrol(g.keys)
 	return g
@@ -53,6 +53,7 @@ func (g *guest) leave(reason string) {
 // takeIn brings the guest into the room and serves him from now on.
 func (o *Office) takeIn(ctx context.Context, g *guest) {
 	g.keys.lang = g.lang
+	g.keys.drain()
 	g.p.Enter()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -67,8 +68,20 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 	}()
 }
 
-// ask asks a guest to press 1, again and again, in his language.
-func (o *Office) ask(ctx context.Context, g *guest, by string) dialout.State {
+// drain forgets the keys that he pressed before he was in: they were no commands.
+func (a *attendant) drain() {
+	for len(a.keys) > 0 {
+		<-a.keys
+	}
+}
+
+// ask asks a guest to press 1, again and again, in his language.  inviter, unless it is nil, waits for that, and may give up.
+func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendant) dialout.State {
+	var gives <-chan byte
+	var leaves <-chan struct{}
+	if inviter != nil {
+		gives, leaves = inviter.keys, inviter.call.Done()
+	}
 	sound := o.sound(g.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
 	g.p.Play(sound.Looped(), false)
 	late := time.NewTimer(o.cfg.Accept)
@@ -79,6 +92,12 @@ func (o *Office) ask(ctx context.Context, g *guest, by string) dialout.State {
 			if key == '1' {
 				return dialout.In
 			}
+		case key := <-gives:
+			if inviter.givesUp(key) {
+				return dialout.Cancelled
+			}
+		case <-leaves:
+			return dialout.Cancelled
 		case <-late.C:
 			return dialout.NoAccept
 		case <-g.call.Done():
@@ -95,14 +114,14 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
 	if !ok {
 		return dialout.Failed
 	}
-	g := o.welcome(call, who.Lease.Room, who.Number, o.cfg.Language(who.Number))
+	g := o.welcome(call, who.Lease.Room, who.Number)
 	if g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed
 	}
 	state := dialout.In
 	if who.Policy != dialout.Straight {
-		state = o.ask(ctx, g, who.Caller)
+		state = o.ask(ctx, g, who.Caller, nil)
 	}
 	if state != dialout.In {
 		call.Hangup(state.String())

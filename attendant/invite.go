@@ -15,10 +15,10 @@ func (a *attendant) invite(ctx context.Context) {
 		a.say(prompts.NotAllowed)
 		return
 	}
-	a.p.StepAside(nil)
+	a.goAway()
+	defer a.comeBack()
 	number, ok := a.collect()
-	if !ok {
-		a.p.Return()
+	if !ok || a.over() {
 		return
 	}
 	a.log.Info("invites", "number", number)
@@ -26,7 +26,6 @@ func (a *attendant) invite(ctx context.Context) {
 	a.log.Info("invited", "number", number, "outcome", outcome.String())
 	if g != nil {
 		a.invited = g
-		a.p.Return()
 		return
 	}
 	a.tell(outcome, number)
@@ -35,18 +34,32 @@ func (a *attendant) invite(ctx context.Context) {
 // collect is the number that he dials: up to so many digits, ended by # or a pause; * gives it up.
 func (a *attendant) collect() (number string, ok bool) {
 	a.p.Play(rooms.DialTone, true)
+	a.hashes = true
 	for wait := a.office.cfg.First; len(number) < a.office.cfg.MaxDigits; wait = a.office.cfg.Pause {
 		key, pressed := a.key(wait)
 		switch {
 		case !pressed || key == '#':
+			a.hashes = !pressed
 			a.p.StopPlaying()
 			return number, number != ""
 		case key == '*':
+			a.interrupt(key)
 			return "", false
 		}
 		number += string(rune(key))
 	}
 	return number, true
+}
+
+// givesUp says whether a key means that he waits no longer, as any does; but not the # after a number that he ends slowly, or that is as
+// long as a number may be.
+func (a *attendant) givesUp(key byte) bool {
+	if key == '#' && a.hashes {
+		a.hashes = false
+		return false
+	}
+	a.interrupt(key)
+	return true
 }
 
 // dial dials, and lets him hear what becomes of it.  The guest is nil if nobody has come in.
@@ -67,23 +80,25 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 		select {
 		case c := <-changes:
 			early = a.follow(c, early)
-		case <-a.keys:
-			giveUp(dialout.ErrGivenUp) // any key
+			continue
+		case key := <-a.keys:
+			if !a.givesUp(key) {
+				continue
+			}
 		case <-a.call.Done():
-			giveUp(dialout.ErrGivenUp)
-			r := <-results
-			a.release(r, early)
-			return dialout.Outcome{State: dialout.Cancelled}, nil
 		case r := <-results:
 			return a.answered(ctx, r, early)
 		}
+		giveUp(dialout.ErrGivenUp)
+		a.release(<-results, early) // what he presses meanwhile is for what comes then
+		return dialout.Outcome{State: dialout.Cancelled}, nil
 	}
 }
 
 // follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
 func (a *attendant) follow(c dialout.Change, early *guest) *guest {
 	if call, ok := c.Early.(Call); ok && early == nil {
-		if early = a.office.welcome(call, a.room, c.Number, a.lang); early != nil {
+		if early = a.office.welcome(call, a.room, c.Number); early != nil {
 			a.p.StopPlaying()
 			a.p.StepAside(early.p)
 			return early
@@ -97,14 +112,22 @@ func (a *attendant) follow(c dialout.Change, early *guest) *guest {
 
 // release ends what nobody waits for any more.
 func (a *attendant) release(r dialout.Result, early *guest) {
-	if r.Call != nil {
-		r.Call.Hangup("the inviter has left")
+	why := "the inviter has given up"
+	if a.over() {
+		why = "the inviter has left"
 	}
-	early.leave("the inviter has left")
+	if r.Call != nil {
+		r.Call.Hangup(why)
+	}
+	early.leave(why)
 }
 
 // answered brings in who has answered, as the policy has it.
 func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest) (dialout.Outcome, *guest) {
+	if a.over() {
+		a.release(r, early)
+		return dialout.Outcome{State: dialout.Cancelled}, nil
+	}
 	call, ok := r.Call.(Call)
 	if !ok {
 		early.leave(r.Outcome.String())
@@ -113,7 +136,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	g := early
 	if g == nil || g.call.ID() != call.ID() {
 		early.leave("another phone has answered")
-		if g = a.office.welcome(call, a.room, r.Number, a.office.cfg.Language(r.Number)); g == nil {
+		if g = a.office.welcome(call, a.room, r.Number); g == nil {
 			call.Hangup("no seat in the room")
 			return dialout.Outcome{State: dialout.Failed}, nil
 		}
@@ -123,7 +146,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	switch r.Policy {
 	case dialout.Press1:
 		a.p.Play(rooms.Ringback, false)
-		outcome.State = a.office.ask(ctx, g, a.number)
+		outcome.State = a.office.ask(ctx, g, a.number, a)
 	case dialout.Consult:
 		outcome.State = a.consult(g)
 	}
@@ -166,7 +189,6 @@ func (a *attendant) tell(o dialout.Outcome, number string) {
 	tone, name := rooms.Reorder, prompts.Failed
 	switch o.State {
 	case dialout.Cancelled:
-		a.p.Return()
 		return
 	case dialout.Busy:
 		tone, name = rooms.BusyTone, prompts.Busy
@@ -183,10 +205,9 @@ func (a *attendant) tell(o dialout.Outcome, number string) {
 	}
 	a.p.StepAside(nil)
 	a.p.Play(tone, true)
-	if _, pressed := a.key(toneTime); !pressed {
-		a.key(a.say(prompts.Digits(number), name))
+	if a.heardOut(toneTime) {
+		a.heardOut(a.say(prompts.Digits(number), name))
 	}
-	a.p.Return()
 }
 
 // whyFailed is what is said of the causes that somebody can do something about.

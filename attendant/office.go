@@ -36,8 +36,14 @@ type Config struct {
 	Menu    *menu.Menu       // required; of those who are no hosts
 	Host    *menu.Menu       // of hosts; nil: the same
 
-	Hosts    func(number string) bool   // who is a host by his number; nil: nobody is.  Who calls a group together is one as well
-	Language func(number string) string // of the prompts for him; nil: English
+	Hosts    func(number string) bool         // who is a host by his number; nil: nobody is.  Who calls a group together is one as well
+	Language func(room, number string) string // of the prompts for him; nil: English
+
+	Announce bool // whether the rooms are told who comes and goes
+
+	Tape func(room string) (rooms.Tape, error) // where a recording of the room goes; nil: nobody records
+
+	ReleaseUnknown bool // whether who calls a group that does not exist is hung up when he has been told
 
 	MaxDigits int           // of a number that is dialled; 0: 11
 	First     time.Duration // how long the dial tone is heard; 0: 10 s
@@ -52,12 +58,30 @@ type Office struct {
 	cfg Config
 	wg  sync.WaitGroup // guests who have come in
 
+	crier  *crier // nil: nobody is told who comes and goes
+	atOnce time.Duration
+
 	mu     sync.Mutex
 	serves map[string]*attendant // by the ID of the call
+	wishes map[wish]wished
 	closed bool
+
+	asides sync.Mutex // guards who is aside, of all attendants
 }
 
-// New opens an office.  Close ends it; it starts nothing.
+// wish is something that goes for a whole room; wished is who has wished it last.
+type (
+	wish struct {
+		room   string
+		action menu.Action
+	}
+	wished struct {
+		call string
+		at   time.Time
+	}
+)
+
+// New opens an office.  Close ends it.
 func New(cfg Config) *Office {
 	if cfg.Host == nil {
 		cfg.Host = cfg.Menu
@@ -66,7 +90,7 @@ func New(cfg Config) *Office {
 		cfg.Hosts = func(string) bool { return false }
 	}
 	if cfg.Language == nil {
-		cfg.Language = func(string) string { return prompts.English }
+		cfg.Language = func(string, string) string { return prompts.English }
 	}
 	if cfg.MaxDigits == 0 {
 		cfg.MaxDigits = 11
@@ -83,7 +107,11 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Office{cfg: cfg, serves: make(map[string]*attendant)}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), atOnce: atOnce}
+	if cfg.Announce {
+		o.crier = newCrier(o.announce) // ends in Close
+	}
+	return o
 }
 
 // Close waits for the guests' attendants to end, which they do when their calls have.
@@ -91,11 +119,17 @@ func (o *Office) Close() {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
+	if o.crier != nil {
+		o.crier.close()
+	}
 	o.wg.Wait()
 }
 
 // Hear is told of everything that happens in the rooms, for rooms.Config.OnEvent.  It does not block.
 func (o *Office) Hear(e rooms.Event) {
+	if o.crier != nil {
+		o.crier.hear(e)
+	}
 	switch e.Kind {
 	case rooms.Pressed:
 		o.mu.Lock()
@@ -116,6 +150,7 @@ func (o *Office) Hear(e rooms.Event) {
 			o.cfg.Groups.CallerLeft(e.Room, e.Number)
 		}
 	case rooms.RoomGone:
+		o.forget(e.Room)
 		if o.cfg.Groups != nil {
 			o.cfg.Groups.EndRoom(e.Room)
 		}
@@ -124,6 +159,9 @@ func (o *Office) Hear(e rooms.Event) {
 
 // enrol has the keys of a call go to its attendant, and dismiss ends that.
 func (o *Office) enrol(a *attendant) {
+	if a.host {
+		a.p.MakeHost()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.serves[a.call.ID()] = a
@@ -131,18 +169,31 @@ func (o *Office) enrol(a *attendant) {
 
 func (o *Office) dismiss(a *attendant) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	delete(o.serves, a.call.ID())
+	o.mu.Unlock()
+	a.forsake(prompts.Left(a.number))
 }
 
-// in are those who are served in a room.
-func (o *Office) in(room string) (all []*attendant) {
+// atOnce is for how long the same wish of two people is one: who presses the same keys meanwhile has not heard yet that it is done.
+const atOnce = 2 * time.Second
+
+// wished says whether somebody else has wished the same for this room just now.  If not, it notes that he does.
+func (o *Office) wished(a *attendant, action menu.Action) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, a := range o.serves {
-		if a.room == room {
-			all = append(all, a)
-		}
+	w, now := wish{a.room, action}, time.Now()
+	if last := o.wishes[w]; last.call != a.call.ID() && now.Sub(last.at) < o.atOnce {
+		return true
 	}
-	return all
+	o.wishes[w] = wished{a.call.ID(), now}
+	return false
+}
+
+// forget forgets the wishes for a room that is gone.
+func (o *Office) forget(room string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, action := range []menu.Action{menu.Lock, menu.MuteAll, menu.Kick, menu.Record} {
+		delete(o.wishes, wish{room, action})
+	}
 }

@@ -13,7 +13,8 @@ import (
 // is pressed first, and those who are missing when it is pressed again. caller is the number of who has
 // pressed it; he counts as being in the room. It reads the list, waiting for ctx, and returns how many are
 // being called; it does not wait for them. The error is or wraps ErrNoGroup, ErrStoreDown, ErrClosed or
-// ctx's own. A member who is in the list twice is called once.
+// ctx's own. A member who is in the list twice is called once. Of a list that cannot be read now Missing
+// makes another attempt.
 func (g *Groups) Call(ctx context.Context, room, group, caller string) (called int, err error) {
 	list, err := g.config.Store.Members(ctx, group)
 	switch {
@@ -22,6 +23,7 @@ func (g *Groups) Call(ctx context.Context, room, group, caller string) (called i
 	case err != nil && ctx.Err() != nil: // he has hung up meanwhile
 		return 0, ctx.Err()
 	case err != nil:
+		g.remember(ctx, room, group)
 		return 0, fmt.Errorf("group %s: %w: %w", group, ErrStoreDown, err)
 	}
 	called, err = g.callAll(ctx, room, group, caller, g.distinct(list))
@@ -45,6 +47,15 @@ func (g *Groups) callAll(ctx context.Context, room, group, caller string, found 
 	c := g.call(room, group)
 	c.update(found)
 	return g.press(c, caller, in), nil
+}
+
+// remember has a group count as called into a room, for Missing.
+func (g *Groups) remember(ctx context.Context, room, group string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed && ctx.Err() == nil { // as in callAll
+		g.call(room, group)
+	}
 }
 
 // Missing calls those who are missing of every group that was called into the room. The errors are those
@@ -84,7 +95,7 @@ func (g *Groups) distinct(list []Member) (members []*member) {
 func (g *Groups) member(row Member) *member {
 	ways, err := row.ways()
 	if err != nil {
-		g.log.Warn("a policy in the list of a group is not known, press-1 is taken", "err", err)
+		g.log.Warn("a policy in the list of a group is not known, press-1 is taken", "member", row.Extension, "err", err)
 	}
 	m := &member{ways: ways, state: MemberState{Member: row}}
 	for _, w := range ways {

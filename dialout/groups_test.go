@@ -681,6 +681,43 @@ func TestTheStore(t *testing.T) {
 	})
 }
 
+// TestTheNumbersOfAMember: as they stand in his row.
+func TestTheNumbersOfAMember(t *testing.T) {
+	for extension, want := range map[string][]string{
+		"101": {"101"}, "101, 8 916 1234567 straight,,9": {"101", "8 916 1234567", "9"}, " , 8 916 1234567 press-1,101": {"8 916 1234567", "101"},
+		"": nil, " ,-": nil,
+	} {
+		m := Member{Extension: extension}
+		if got := m.Numbers(); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", extension, got, want)
+		}
+		if got := m.First(); len(want) > 0 && got != want[0] || len(want) == 0 && got != "" {
+			t.Errorf("%q: the first is %q, want that of %q", extension, got, want)
+		}
+	}
+}
+
+// TestTheStoreIsBack: the key that calls those who are missing calls all of them.
+func TestTheStoreIsBack(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101")
+		o.phone("101").answers(0)
+		o.down = errors.New("connection refused")
+		if _, err := o.groups.Call(context.Background(), "12", "100", "12"); !errors.Is(err, ErrStoreDown) {
+			t.Errorf("no store: %v", err)
+		}
+		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 0 || !errors.Is(err, ErrStoreDown) {
+			t.Errorf("still no store: %d, %v", n, err)
+		}
+		o.down = nil
+		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 1 || err != nil {
+			t.Errorf("the store is back: %d, %v", n, err)
+		}
+		time.Sleep(time.Second)
+		o.wantReport("1 of 1")
+	})
+}
+
 func TestMoreMembersThanLines(t *testing.T) {
 	cfg := pbx()
 	cfg.Trunks[0].MaxCalls = 3

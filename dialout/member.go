@@ -47,11 +47,35 @@ func (m Member) ways() (ways []way, err error) {
 		policy, wrong := ParsePolicy(word)
 		if wrong != nil {
 			policy = Press1
-			err = fmt.Errorf("member %s: %w", m.Extension, wrong)
+			err = wrong
 		}
 		ways = append(ways, way{number, policy})
 	}
 	return ways, err
+}
+
+// Check says what is wrong with a policy in the member's extension; nil: nothing is. A member with a fault is called
+// all the same, and asked to press 1.
+func (m Member) Check() error {
+	_, err := m.ways()
+	return err
+}
+
+// Numbers are his numbers, as they stand there, without the policies.
+func (m Member) Numbers() (numbers []string) {
+	ways, _ := m.ways()
+	for _, w := range ways {
+		numbers = append(numbers, w.number)
+	}
+	return numbers
+}
+
+// First is the first of his numbers, by which people know him; empty if he has none.
+func (m Member) First() string {
+	if numbers := m.Numbers(); len(numbers) > 0 {
+		return numbers[0]
+	}
+	return ""
 }
 
 // cutWord takes the last word from a text of several, if it begins with a letter.

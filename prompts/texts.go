@@ -38,6 +38,7 @@ const (
 	YouAreIn      Name = "you-are-in"
 	Muted         Name = "muted"
 	Unmuted       Name = "unmuted"
+	MutedByHost   Name = "muted-by-host"
 	Louder        Name = "louder"
 	Softer        Name = "softer"
 	Loudest       Name = "loudest"
@@ -64,6 +65,7 @@ const (
 	AllUnmuted    Name = "all-unmuted"
 	RecordingOn   Name = "recording-on"
 	RecordingOff  Name = "recording-off"
+	NoRecording   Name = "no-recording"
 	Ended         Name = "ended"
 
 	// Group calls.
@@ -139,6 +141,7 @@ var texts = []text{
 	{YouAreIn, "You are in the conference.", "Вы в конференции."},
 	{Muted, "You are muted.", "Микрофон выключен."},
 	{Unmuted, "You are unmuted.", "Микрофон включён."},
+	{MutedByHost, "The host has muted you.", "Ведущий выключил ваш микрофон."},
 	{Louder, "Louder.", "Громче."},
 	{Softer, "Softer.", "Тише."},
 	{Loudest, "Loudest.", "Громче нельзя."},
@@ -164,6 +167,7 @@ var texts = []text{
 	{AllUnmuted, "Everyone is unmuted.", "Все микрофоны включены."},
 	{RecordingOn, "Recording is on.", "Запись включена."},
 	{RecordingOff, "Recording is off.", "Запись выключена."},
+	{NoRecording, "Recording is not possible.", "Запись невозможна."},
 	{Ended, "The conference is over.", "Конференция завершена."},
 
 	{Present, "Present:", "На месте:"},

@@ -123,7 +123,7 @@ func TestWordsUnderTheTalk(t *testing.T) {
 	ann.hearsNo(1000)
 	ann.hears(700, 5000)
 
-	s.room.notice = of(long)
+	s.room.announce(announcement{sound: long})
 	s.forget()
 	s.ticks(50)
 	ann.hears(1000, tonePeak)

@@ -58,6 +58,10 @@ type Directory struct {
 	rooms  map[string]*Room
 	seats  int // in all rooms
 	closed bool
+
+	recordings    map[*Recording]struct{} // that are not over
+	recordingLost uint64                  // samples, of those that are
+	recorders     sync.WaitGroup          // their goroutines
 }
 
 // NewDirectory makes an empty directory and starts its journal. Close ends it.
@@ -71,7 +75,7 @@ func NewDirectory(cfg Config) *Directory {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{config: cfg, rooms: make(map[string]*Room), events: newQueue(queueSize)}
+	d := &Directory{config: cfg, rooms: make(map[string]*Room), recordings: make(map[*Recording]struct{}), events: newQueue(queueSize)}
 	if cfg.Tones {
 		d.tones = newTones(mixRate)
 	}
@@ -194,11 +198,14 @@ type Stats struct {
 	Rooms         int    // that exist now
 	Seats         int    // reserved or taken now
 	EventsDropped uint64 // because the journal could not keep up
+	Recordings    int    // that are not over
+	RecordingLost uint64 // samples that recordings have lost, because the disk was too slow or full
 }
 
 // Stats counts.
 func (d *Directory) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load()}
+	recordings, lost := d.recorded()
+	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load(), Recordings: recordings, RecordingLost: lost}
 }

@@ -31,12 +31,13 @@ func (d *Directory) abandon(r *Room) []Call {
 	return calls
 }
 
-// Close ends all rooms and the journal and waits for both. Participants are out of their rooms then;
+// Close ends all rooms, their recordings and the journal and waits for them. Participants are out of their rooms then;
 // their calls are not hung up, that is for whoever has them. Safe to call twice.
 func (d *Directory) Close() {
 	for _, r := range d.shut() {
 		runOn(r.loop, func() { r.dismiss("server closed"); r.end() })
 	}
+	d.endRecordings()
 	d.journal.close()
 }
 

@@ -520,8 +520,8 @@ func TestTheInvitedWaitsAndEntersALockedRoom(t *testing.T) {
 	pa.Return()
 	pa.HearLouder(1)
 	pa.SpeakLouder(-1)
-	pa.Announce(NewSound(make([]int16, 1600)))
-	pa.Announce(NewSound(make([]int16, 1600)))
+	h.Announce("5234", Door, NewSound(make([]int16, 1600)))
+	h.Announce("1", Door, NewSound(make([]int16, 1600))) // there is none
 	if a, b := look(); a.Aside || b.Waiting {
 		t.Errorf("when he is in: %+v, %+v", a, b)
 	}

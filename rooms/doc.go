@@ -5,7 +5,7 @@
 // exists while somebody has a Seat in it; a seat is reserved before a call is answered and taken
 // with Join after it; the call's presence in the room is then a Participant, who leaves with Leave.
 // A tone is a signal that a room or a participant hears; the chime decides when the room hears one;
-// the journal reports the events of all rooms.
+// the journal reports the events of all rooms. A Recording takes what a room hears to a Tape.
 //
 // In each tick a room pulls one frame from every leg, adds up those who are heard, and gives each
 // talker the sum without himself (mix-minus) and all the others one and the same frame, encoded
@@ -20,5 +20,6 @@
 // an Event in a bounded queue. Rooms and participants hold no closures, channels or contexts, so that
 // they can be written down for the next binary.
 //
-// Goroutines: one, the journal, which NewDirectory starts and Close ends.
+// Goroutines: the journal, which NewDirectory starts and Close ends, and one for each recording, which Record starts and which
+// ends with it; Close waits for both.
 package rooms

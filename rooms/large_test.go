@@ -84,7 +84,7 @@ func (th *theatre) leaves() {
 
 // changes lets something happen to somebody.
 func (th *theatre) changes() {
-	who, what := th.random.IntN(len(th.scenes[0].phones)), th.random.IntN(8)
+	who, what := th.random.IntN(len(th.scenes[0].phones)), th.random.IntN(10)
 	for _, s := range th.scenes {
 		ph := s.phones[who]
 		switch what {
@@ -101,6 +101,10 @@ func (th *theatre) changes() {
 		case 5:
 			ph.seq++ // a packet is lost
 			ph.spoken += ph.codec.FrameSize()
+		case 6:
+			s.room.silence(!s.room.silent)
+		case 7:
+			s.room.announce(announcement{about: Topic(who) % topics, sound: Refused, except: []string{ph.p.id}})
 		default:
 			ph.leg.Press("0123456789*#"[who%12])
 			ph.leg.Press('7')

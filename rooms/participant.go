@@ -27,6 +27,7 @@ type Participant struct {
 	mate   *Participant // whom he hears while he is aside; nil: nobody
 	gains  gains
 	round  int     // the chime's round that announces him, which he need not hear
+	spared bool    // the announcement of now is none of his
 	rights rights  // in this tick
 	speaks bool    // there is something of him in this tick, whoever may hear it
 	heard  bool    // is part of this tick's sum
@@ -48,12 +49,26 @@ func (p *Participant) Leave(reason string) {
 	p.seat.directory.free(p.seat)
 }
 
-// Mute keeps the others from hearing the participant. It, and the methods below, take effect with
+// Mute keeps the others from hearing the participant: his own mute, beside which there is that of a host
+// (Directory.Silence). He is heard when neither is set. It, and the methods below, take effect with
 // one of the next ticks, in the order in which they are called.
 func (p *Participant) Mute() { p.set(func(f *flags) { f.muted = true }) }
 
 // Unmute undoes Mute.
 func (p *Participant) Unmute() { p.set(func(f *flags) { f.muted = false }) }
+
+// ToggleMute is Mute or Unmute, whichever changes something. It says whether he is muted now, and whether
+// a host has silenced him besides; it waits for that, one tick or so. False and false when he has left.
+func (p *Participant) ToggleMute() (muted, silenced bool) {
+	f := p.ask(func(f *flags) { f.muted = !f.muted })
+	return f.muted, f.silenced
+}
+
+// Silenced says whether a host has silenced him. It waits for the loop, one tick or so.
+func (p *Participant) Silenced() bool { return p.ask(func(*flags) {}).silenced }
+
+// MakeHost keeps hosts from silencing the participant, and undoes it if one has.
+func (p *Participant) MakeHost() { p.set(func(f *flags) { f.host, f.silenced = true, false }) }
 
 // Deafen keeps the participant from hearing the others.
 func (p *Participant) Deafen() { p.set(func(f *flags) { f.deaf = true }) }
@@ -82,6 +97,23 @@ func (p *Participant) set(change func(*flags)) {
 	if p.seat != nil {
 		p.seat.room.loop.Do(func() { change(&p.flags) })
 	}
+}
+
+// ask changes the flags on the loop, waits for that, and returns them; none when he has left or the loop does not answer.
+func (p *Participant) ask(change func(*flags)) flags {
+	if p.seat == nil {
+		return flags{}
+	}
+	var f flags
+	if !runOn(p.seat.room.loop, func() {
+		if p.phase != gone {
+			change(&p.flags)
+			f = p.flags
+		}
+	}) {
+		return flags{} // and f is not read, for the loop may still write it
+	}
+	return f
 }
 
 // event is an event of this participant.

@@ -44,19 +44,6 @@ func (p *Participant) SpeakLouder(steps int) {
 	p.do(func(*Room) { p.gains.speak = turned(p.gains.speak, steps) })
 }
 
-// Announce plays a sound to all who are in the room, under what is said, after the one before it has ended.
-func (p *Participant) Announce(s Sound) {
-	p.do(func(r *Room) {
-		r.allowFor(s)
-		if r.notice.active() && !r.notice.loop {
-			r.notice.tone = append(r.notice.tone[r.notice.next:len(r.notice.tone):len(r.notice.tone)], s.tone...)
-			r.notice.next = 0
-			return
-		}
-		r.notice = of(s)
-	})
-}
-
 // allowFor has the limiter reckon with a sound as loud as that.
 func (r *Room) allowFor(s Sound) { r.loudest = max(r.loudest, s.peak) }
 

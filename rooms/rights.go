@@ -12,9 +12,11 @@ const (
 
 // flags are what somebody decided about a participant. Zero: he speaks and listens.
 type flags struct {
-	muted bool // the others shall not hear him
-	deaf  bool // he shall not hear the others
-	aside bool // he has stepped aside: he and the room do not hear each other
+	muted    bool // nobody shall hear him: he wants it so
+	silenced bool // the room shall not hear him: a host wants it so
+	host     bool // no host silences him
+	deaf     bool // he shall not hear the others
+	aside    bool // he has stepped aside: he and the room do not hear each other
 }
 
 // rights are what a participant may do in the mix of one tick.
@@ -35,5 +37,5 @@ func derive(p phase, f flags, held bool) rights {
 	case p == waiting || f.aside:
 		return rights{aside: true}
 	}
-	return rights{heard: !f.muted, hears: !f.deaf}
+	return rights{heard: !f.muted && !f.silenced, hears: !f.deaf}
 }

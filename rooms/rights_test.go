@@ -27,5 +27,11 @@ func TestRights(t *testing.T) {
 		if got := derive(c.phase, flags{muted: c.muted, deaf: c.deaf}, c.held); got != c.want {
 			t.Errorf("phase %d, muted %v, deaf %v, held %v: %+v, want %+v", c.phase, c.muted, c.deaf, c.held, got, c.want)
 		}
+		// To be silenced by a host keeps from being heard and changes nothing else; to be a host decides nothing here.
+		want := c.want
+		want.heard = false
+		if got := derive(c.phase, flags{muted: c.muted, silenced: true, host: true, deaf: c.deaf}, c.held); got != want {
+			t.Errorf("silenced, phase %d, muted %v, deaf %v, held %v: %+v, want %+v", c.phase, c.muted, c.deaf, c.held, got, want)
+		}
 	}
 }

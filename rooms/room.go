@@ -20,25 +20,30 @@ type Room struct {
 
 	seats    map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
 	locked   bool           // nobody comes in who is not brought; guarded by Directory.mu
+	recorded *Recording     // nil: it is not recorded; guarded by Directory.mu
 	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
 
 	// On the loop only.
 	ended   bool           // nobody comes in any more
-	members []*Participant // in the order of joining
+	members []*Participant // in the order of joining; those in the ante-room anywhere among them
 	chime   chime
-	notice  playing // words for all who are in the room, under what is said
-	loudest int     // the peak of the loudest sound of late; 0: there was none
+	words   words
+	silent  bool // a host has silenced all, and whoever comes in
+	loudest int  // the peak of the loudest sound of late; 0: there was none
 	limiter mixer.Limiter
 	work    work
 	large   large
+
+	recording *Recording // takes what is to be heard; nil: none does
 }
 
 // work is the memory of a tick. Nothing in it lives longer than that, except the silent frame.
 type work struct {
 	desk
 	voices []int32 // those who are heard, added up
-	sum    []int32 // the voices and the room's tone
+	sum    []int32 // the voices, the room's tone and what it is told
 	chimes bool    // there is one
+	tells  bool    // there are words, which not everybody need hear
 	mixed  []int16 // sum, for all who only listen
 	quiet  []int16 // zeros
 
@@ -101,9 +106,10 @@ func (r *Room) begin() {
 	}
 }
 
-// end takes the room off its loop.
+// end takes the room off its loop, and ends its recording.
 func (r *Room) end() {
 	r.ended = true
+	r.stopRecording(r.recording)
 	r.loop.Remove(r)
 }
 
@@ -124,12 +130,15 @@ func (r *Room) receive(p *Participant) {
 	r.members = append(r.members, p)
 }
 
-// enter takes somebody in from the ante-room. Who is not there stays where he is.
+// enter takes somebody in from the ante-room; from now on he is the last who has joined. Who is not there stays where he is.
 func (r *Room) enter(p *Participant) {
 	if p.phase != waiting {
 		return
 	}
+	i := slices.Index(r.members, p)
+	r.members = append(slices.Delete(r.members, i, i+1), p)
 	p.phase, p.own, p.mate, p.flags.aside = inside, playing{}, nil, false
+	p.flags.silenced = r.silent && !p.flags.host
 	r.events.put(p.event(Joined))
 	if r.tones == nil {
 		return

@@ -23,9 +23,10 @@ func (r *Room) limit(loudest int) {
 }
 
 // reach works out the most that anybody hears, at each sample. A sum that nobody hears does not
-// count: of two who shout at each other, each hears one, and that fits.
+// count: of two who shout at each other, each hears one, and that fits; unless they are recorded, for
+// a recording is one more who listens.
 func (r *Room) reach() {
-	w, shared := &r.work, false
+	w, shared := &r.work, r.recording != nil
 	for _, p := range r.members {
 		sum := r.sumFor(&w.desk, p, p.own.peek())
 		switch {

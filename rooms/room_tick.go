@@ -14,15 +14,15 @@ func (r *Room) Tick(now int64) {
 			r.tell(p)
 		}
 	}
-	switch len(r.members) {
-	case 0:
-	case 1: // there is nobody to mix
-		r.pushAlone(r.members[0], now)
-	default:
-		r.mix(r.add())
+	if len(r.members) <= 1 && r.recording == nil { // there is nobody to mix
 		for _, p := range r.members {
-			r.push(&r.work.desk, p, now)
+			r.pushAlone(p, now)
 		}
+		return
+	}
+	r.mix(r.add())
+	for _, p := range r.members {
+		r.push(&r.work.desk, p, now)
 	}
 }
 
@@ -39,7 +39,7 @@ func (r *Room) add() (loudest int) {
 	return loudest
 }
 
-// mix makes of the voices what is to be heard: with the room's tone, if there is one now, and so that
+// mix makes of the voices what is to be heard: with the room's tone and words, if there are any now, and so that
 // it fits.
 func (r *Room) mix(loudest int) {
 	w := &r.work
@@ -47,10 +47,15 @@ func (r *Room) mix(loudest int) {
 	tone := r.chime.frame(r.tones)
 	mixer.Add(w.sum, tone)
 	w.chimes = tone != nil
-	mixer.Add(w.sum, r.notice.frame())
+	words := r.saying()
+	mixer.Add(w.sum, words)
+	w.tells = words != nil
 	r.limit(loudest + tonePeak + r.loudest) // there may be a tone, of the room's or of somebody's own, and words
 	w.fit(w.mixed, w.sum, nil)
 	w.shared.reset()
+	if r.recording != nil {
+		r.recording.put(w.mixed)
+	}
 }
 
 // push sends a participant what he shall hear in this tick.
@@ -110,7 +115,7 @@ func (r *Room) sumFor(d *desk, p *Participant, own []int16) []int32 {
 		copy(d.personal, w.voices)
 		mixer.Add(d.personal, own)
 		return d.personal
-	case w.chimes && !r.chime.heardBy(p.round):
+	case w.chimes && !r.chime.heardBy(p.round), w.tells && p.spared:
 		return w.voices
 	default:
 		return w.sum
@@ -142,8 +147,8 @@ func (r *Room) pushAlone(p *Participant, now int64) {
 	if !r.chime.heardBy(p.round) {
 		tone = nil
 	}
-	if notice := r.notice.frame(); notice != nil {
-		tone = notice
+	if words := r.saying(); words != nil && !p.spared {
+		tone = words
 	}
 	if own := p.own.frame(); own != nil {
 		tone = own

@@ -21,6 +21,7 @@ type Seat struct {
 	directory *Directory
 	room      *Room
 	state     atomic.Int32 // reserved, then taken, then free; or reserved, then free
+	dismissed bool         // its call is being hung up; guarded by Directory.mu
 }
 
 const (

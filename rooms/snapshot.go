@@ -12,6 +12,7 @@ import (
 type RoomSnapshot struct {
 	Number       string
 	Since        time.Time             // when it was created
+	Silenced     bool                  // a host has silenced all who are no hosts, and whoever comes in
 	Participants []ParticipantSnapshot // in the order of joining; empty while seats are only reserved
 }
 
@@ -20,7 +21,9 @@ type ParticipantSnapshot struct {
 	ID, Name, Number string
 	Since            time.Time // when he joined
 	Waiting, Aside   bool      // is in the ante-room; has stepped aside
-	Muted, Deaf      bool      // by decision
+	Host             bool      // no host silences him
+	Muted, Deaf      bool      // by his own decision
+	Silenced         bool      // by a host's
 	Held             bool      // by SIP
 	Talking          bool      // has talked within the last half second
 	Level            int       // dBFS of the last frame, -127 to 0; -127 while he is not heard
@@ -101,6 +104,7 @@ func (d *Directory) byLoop() map[*media.Loop]*inquiry {
 func (q *inquiry) answer() {
 	defer close(q.done)
 	for i, r := range q.from {
+		q.rooms[i].Silenced = r.silent
 		for _, p := range r.members {
 			q.rooms[i].Participants = append(q.rooms[i].Participants, p.snapshot())
 		}
@@ -128,7 +132,8 @@ func (q *inquiry) wait(late *time.Timer) bool {
 func (p *Participant) snapshot() ParticipantSnapshot {
 	s := ParticipantSnapshot{
 		ID: p.id, Name: p.name, Number: p.number, Since: p.since,
-		Waiting: p.phase == waiting, Aside: p.flags.aside, Muted: p.flags.muted, Deaf: p.flags.deaf, Held: p.leg.Held(),
+		Waiting: p.phase == waiting, Aside: p.flags.aside, Held: p.leg.Held(),
+		Host: p.flags.host, Muted: p.flags.muted, Deaf: p.flags.deaf, Silenced: p.flags.silenced,
 		Talking: p.voice.talking, Level: int(p.voice.level),
 		Digits: p.keys.last(), DigitCount: p.keys.count, Stats: p.leg.Stats(),
 	}

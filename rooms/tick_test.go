@@ -114,6 +114,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 	c.tick()
 	late := c.joins(10, true) // his tone and, after the first ones', the room's play in what follows
 	c.room.exit(3, "hung up")
+	for about := range topics { // the room's words begin and end in these ticks
+		c.room.announce(announcement{about: about, sound: DialTone, except: []string{"1", "10"}})
+	}
 	digits := 0
 	if n := testing.AllocsPerRun(300, func() {
 		c.tick()
@@ -124,6 +127,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 	}
 	if !late.heard || late.own.active() || c.room.chime.round != 2 {
 		t.Errorf("the latest is heard: %v, his tone plays: %v, tones for joins: %d; want true, false, 2", late.heard, late.own.active(), c.room.chime.round)
+	}
+	if c.room.words.waits > 0 || c.room.words.now.active() || !late.spared {
+		t.Errorf("not all was announced: %+v", c.room.words)
 	}
 	if c.wires[0].sent < 300 {
 		t.Errorf("a phone got %d packets in 302 ticks", c.wires[0].sent)

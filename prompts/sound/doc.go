@@ -1,5 +1,6 @@
 // Package sound reads and writes short sounds in WAV files, changes their sample rate and measures how loud they are.
-// It is for the time before anything plays: it takes memory and time as it needs them.
+// That is for the time before anything plays: it takes memory and time as it needs them. A [Tape] is a WAV file that grows
+// while it is written: a recording.
 //
 // Levels are in dBov: 0 is the power of the loudest square wave, a sine at full scale has -3. The server's own aim for
 // speech, -23 dBFS of docs/quality.md and media.level, is -26 dBov.

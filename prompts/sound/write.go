@@ -13,17 +13,10 @@ func (s Sound) MuLaw() []byte {
 	data := make([]byte, len(s.Samples))
 	codec.PCMU.Encode(data, s.Samples)
 
-	layout := make([]byte, 0, 18)
-	layout = binary.LittleEndian.AppendUint16(layout, formatMuLaw)
-	layout = binary.LittleEndian.AppendUint16(layout, 1)              // channels
-	layout = binary.LittleEndian.AppendUint32(layout, uint32(s.Rate)) // samples per second
-	layout = binary.LittleEndian.AppendUint32(layout, uint32(s.Rate)) // bytes per second
-	layout = binary.LittleEndian.AppendUint16(layout, 1)              // bytes per sample
-	layout = binary.LittleEndian.AppendUint16(layout, 8)              // bits per sample
-	layout = binary.LittleEndian.AppendUint16(layout, 0)              // bytes that follow here
+	muLaw := binary.LittleEndian.AppendUint16(layout(formatMuLaw, s.Rate, 8), 0) // bytes that follow here: whatever is not PCM says it
 
 	body := []byte("WAVE")
-	body = appendChunk(body, "fmt ", layout)
+	body = appendChunk(body, "fmt ", muLaw)
 	body = appendChunk(body, "fact", binary.LittleEndian.AppendUint32(nil, uint32(len(data)))) // whatever is not PCM needs it
 	body = appendChunk(body, "data", data)
 	info := []byte("INFO")
@@ -31,6 +24,17 @@ func (s Sound) MuLaw() []byte {
 	info = appendChunk(info, "ISFT", append([]byte(s.Software), 0))
 	body = appendChunk(body, "LIST", info)
 	return appendChunk(nil, "RIFF", body)
+}
+
+// layout is the body of a "fmt " chunk of one channel; see format.
+func layout(code uint16, rate, bits int) []byte {
+	b := make([]byte, 0, 18)
+	b = binary.LittleEndian.AppendUint16(b, code)
+	b = binary.LittleEndian.AppendUint16(b, 1) // channel
+	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
+	b = binary.LittleEndian.AppendUint32(b, uint32(rate*bits/8))
+	b = binary.LittleEndian.AppendUint16(b, uint16(bits/8))
+	return binary.LittleEndian.AppendUint16(b, uint16(bits))
 }
 
 // appendChunk writes four letters, the size and the bytes, and a zero behind them if they are odd.

@@ -27,10 +27,11 @@ const (
 	Result             // who of the group is here and who is missing
 	MuteAll            // everybody but me, or nobody
 	Kick               // who came last
+	Record             // what the room hears, or no more
 )
 
 var names = [...]string{"none", "invite", "mute", "count", "hear-softer", "hear-louder", "speak-softer", "speak-louder", "consult", "lock", "help",
-	"drop", "call-missing", "group-result", "mute-all", "kick-last"}
+	"drop", "call-missing", "group-result", "mute-all", "kick-last", "record"}
 
 // String is the action's name in a configuration.
 func (a Action) String() string {

@@ -39,7 +39,7 @@ func Default() map[string]Action {
 // DefaultHost is the same for hosts.
 func DefaultHost() map[string]Action {
 	m := Default()
-	m["**2"], m["**3"] = MuteAll, Kick
+	m["**2"], m["**3"], m["**4"] = MuteAll, Kick, Record
 	return m
 }
 

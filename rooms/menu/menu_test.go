@@ -75,7 +75,7 @@ func TestBadSequencesAreNamed(t *testing.T) {
 }
 
 func TestNamesOfActions(t *testing.T) {
-	for a := Invite; a <= Kick; a++ {
+	for a := Invite; a <= Record; a++ {
 		if got, err := ParseAction(a.String()); err != nil || got != a {
 			t.Errorf("%s is read as %s, %v", a, got, err)
 		}

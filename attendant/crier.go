@@ -1,0 +1,162 @@
+package attendant
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms"
+)
+
+// crier tells the rooms who comes and goes, when their comings say so. Created by newCrier; safe for concurrent use.
+type crier struct {
+	say func(room string, t tidings) time.Duration // begins to, and says how long it takes; does not wait for that
+
+	wake chan struct{} // there is something new; holds one
+	stop chan struct{}
+	once sync.Once
+	done sync.WaitGroup
+
+	mu    sync.Mutex
+	rooms map[string]*comings
+}
+
+// newCrier starts the crier's goroutine; close ends it.
+func newCrier(say func(room string, t tidings) time.Duration) *crier {
+	c := &crier{say: say, wake: make(chan struct{}, 1), stop: make(chan struct{}), rooms: make(map[string]*comings)}
+	c.done.Go(c.run) // ends by close, which waits
+	return c
+}
+
+// close ends it and waits. What has not been told is not told any more. Safe to call twice.
+func (c *crier) close() {
+	c.once.Do(func() { close(c.stop) })
+	c.done.Wait()
+}
+
+// hear takes an event of a room. It does not block.
+func (c *crier) hear(e rooms.Event) {
+	if !c.note(e, time.Now()) {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default: // it was woken already
+	}
+}
+
+// note says whether the event is about coming and going.
+func (c *crier) note(e rooms.Event, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rooms[e.Room]
+	switch {
+	case e.Kind == rooms.Joined && r == nil:
+		r = new(comings)
+		c.rooms[e.Room] = r
+		r.join(now, e.Call, e.Number)
+	case r == nil:
+		return false
+	case e.Kind == rooms.Joined:
+		r.join(now, e.Call, e.Number)
+	case e.Kind == rooms.Left:
+		r.leave(now, e.Call)
+	case e.Kind == rooms.Renamed:
+		r.rename(e.Call, e.Number)
+	case e.Kind == rooms.RoomGone:
+		delete(c.rooms, e.Room)
+	default:
+		return false
+	}
+	return true
+}
+
+// run tells what is due, and sleeps until the next is.
+func (c *crier) run() {
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	alarm.Stop()
+	for {
+		select {
+		case <-c.wake:
+		case <-alarm.C:
+		case <-c.stop:
+			return
+		}
+		for room, t := range c.due(time.Now()) {
+			c.spoke(room, c.say(room, t))
+		}
+		if next := c.next(); !next.IsZero() {
+			alarm.Reset(time.Until(next))
+		} else {
+			alarm.Stop()
+		}
+	}
+}
+
+// due is what is to be told now, by room.
+func (c *crier) due(now time.Time) map[string]tidings {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	due := make(map[string]tidings)
+	for room, r := range c.rooms {
+		if t, ok := r.tell(now); ok {
+			due[room] = t
+		}
+	}
+	return due
+}
+
+func (c *crier) spoke(room string, length time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.rooms[room]; r != nil {
+		r.spoke(time.Now(), length)
+	}
+}
+
+// next is when something is due; zero: nothing is.
+func (c *crier) next() (next time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.rooms {
+		if !r.Due.IsZero() && (next.IsZero() || r.Due.Before(next)) {
+			next = r.Due
+		}
+	}
+	return next
+}
+
+// longest is how long an announcement may take in which somebody is named. Longer ones, of numbers with many digits, say
+// only that somebody has come or gone: the room must not lag behind.
+const longest = 5 * time.Second
+
+// announce tells a room who has come and gone, in its language.
+func (o *Office) announce(room string, t tidings) time.Duration {
+	sound := o.sound(o.cfg.Language(room, ""), t.sentences()...)
+	if sound.Length() > longest {
+		sound = o.sound(o.cfg.Language(room, ""), t.nameless().sentences()...)
+	}
+	o.cfg.Log.Debug("announces", "room", room, "joined", t.joined, "left", t.left)
+	o.cfg.Rooms.Announce(room, rooms.Comings, sound, t.except...)
+	return sound.Length()
+}
+
+// sentences are what is said.
+func (t tidings) sentences() (said []prompts.Part) {
+	if len(t.joined) > 0 {
+		said = append(said, prompts.Joined(t.joined...))
+	}
+	if len(said) > 0 && len(t.left) > 0 {
+		said = append(said, prompts.Pause(300*time.Millisecond))
+	}
+	if len(t.left) > 0 {
+		said = append(said, prompts.Left(t.left...))
+	}
+	return said
+}
+
+// nameless are the same tidings without numbers.
+func (t tidings) nameless() tidings {
+	return tidings{joined: make([]string, len(t.joined)), left: make([]string, len(t.left)), except: t.except}
+}
