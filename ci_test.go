@@ -103,6 +103,25 @@ func TestToolsSayWhyTheyCannotBeInstalled(t *testing.T) {
 	}
 }
 
+// TestToolsMakeNoDatabase: whatever else is installed, PostgreSQL's package is told to make no cluster, which it would start; and
+// the file that says so lies there only while dpkg runs.
+func TestToolsMakeNoDatabase(t *testing.T) {
+	s := newStage(t, map[string]string{"id": "echo 0", "debootstrap": "exit 1", "gcc": "", "apt-get": `printf '%s\n' "$@" >> "$STAGE/apt"`})
+	if said, good := s.runs(".ci/tools.sh"); !good {
+		t.Fatalf("it failed:\n%s", said)
+	}
+	asked := strings.Join(s.recorded("apt"), "\n")
+	for _, want := range []string{
+		"DPkg::Pre-Invoke::=mkdir -p /etc/postgresql-common/createcluster.d && " +
+			"echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/sipconf-tests.conf",
+		"DPkg::Post-Invoke::=rm -f /etc/postgresql-common/createcluster.d/sipconf-tests.conf;",
+	} {
+		if !strings.Contains(asked, want) {
+			t.Errorf("apt-get was not asked for %q:\n%s", want, asked)
+		}
+	}
+}
+
 // TestAsteriskIsFetchedFromWhereTheOperatorSays: and else from where debootstrap itself knows; we name nobody's server.
 func TestAsteriskIsFetchedFromWhereTheOperatorSays(t *testing.T) {
 	stubs := map[string]string{

@@ -33,7 +33,6 @@ func TestE2ERefusals(t *testing.T) {
 		{404, 404}, // no such room
 		{403, 403}, // this Asterisk is not in sip.trusted
 		{488, 488}, // no codec in common
-		{501, 501}, // groups are not there yet
 		{503, 503}, // sipconf is full, or going down
 	} {
 		status <- answer.sipconf

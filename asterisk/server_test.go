@@ -54,17 +54,20 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 // serve starts sipconf on an address of its own, with 200 RTP ports from firstPort on, and
-// returns when it answers SIP. It is stopped when the test ends, and its log is shown when that has
+// further sections of its configuration, and returns when it answers SIP. It is stopped when the test ends, and its log is shown when that has
 // failed.
-func serve(t *testing.T, addr string, firstPort int) *server {
+func serve(t *testing.T, addr string, firstPort int, sections ...string) *server {
 	t.Helper()
 	binary, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\n",
-		addr, firstPort, firstPort+199)
+	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\nmetrics: {listen: \"\"}\n",
+		addr, firstPort, firstPort+199) + strings.Join(sections, "\n")
+	if !strings.Contains(text, "groups:") {
+		text += "groups: {store: list}\n"
+	}
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +158,7 @@ func (s *server) log() []string {
 
 // event is one line of sipconf's log.
 type event struct {
-	Msg, Call, Room, Name, Number, Digit, Reason string
+	Msg, Call, Room, Name, Number, Digit, Reason, Outcome string
 }
 
 // events are those lines of the log so far that have this message.

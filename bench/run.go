@@ -29,12 +29,15 @@ func run(ctx context.Context, o *options, start func(context.Context, *options) 
 	}
 	l := &load{o: o, plan: plan, pump: phone.NewPump(), server: s}
 	r := &report{Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Seconds: o.time.Seconds(), Level: plan.level}
-	err = l.measure(ctx, local, r)
-	l.close()
-	took, clean := s.stop()
-	if err != nil {
+	if err := l.measure(ctx, local, r); err != nil {
+		// First, for a server that has broken down may take both processors for minutes: a ConfBridge with 333 rooms of 3 had 2,000 threads
+		// that could run.
+		s.stop()
+		l.close()
 		return nil, fmt.Errorf("%w%s", err, s.tail)
 	}
+	l.close()
+	took, clean := s.stop()
 	r.Shutdown, r.UncleanStop = milliseconds(took), !clean
 	r.judge(o.limits)
 	return r, nil

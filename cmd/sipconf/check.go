@@ -9,7 +9,7 @@ import (
 // checkCmd is `sipconf check`.
 type checkCmd struct {
 	configFlag
-	Print bool `help:"Print the settings in effect, as a config.yaml, with what comes from the environment."`
+	Print bool `help:"Print the settings in effect, as a config.yaml, with what comes from the environment. A password is printed as xxxxx."`
 }
 
 func (c *checkCmd) Help() string {
@@ -20,6 +20,10 @@ func (c *checkCmd) Help() string {
 // Run writes the faults to stderr, so that stdout has nothing but the answer.
 func (c *checkCmd) Run(p *process) error {
 	config, warnings, err := c.load(p.environ)
+	if err == nil {
+		warnings = append(warnings, groupsTrouble(config, p.trouble)...)
+		warnings = append(warnings, recordingsTrouble(config)...)
+	}
 	for _, warning := range warnings {
 		fmt.Fprintln(p.stderr, warning)
 	}
@@ -31,7 +35,7 @@ func (c *checkCmd) Run(p *process) error {
 	case err != nil:
 		return err
 	case c.Print:
-		return writeConfig(p.stdout, config, false)
+		return writeConfig(p.stdout, config.withoutPasswords(), false)
 	}
 	_, err = fmt.Fprintf(p.stdout, "The configuration is good: sipconf would listen on %s, with RTP on UDP ports %s.\n",
 		enumerate(config.SIP.Listen), portsForm.write(config.Media.Ports))

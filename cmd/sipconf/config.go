@@ -3,9 +3,12 @@ package main
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/dialout/groups"
 	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/rooms/plan"
 )
@@ -16,12 +19,18 @@ import (
 // The zero value is not a useful configuration: begin with defaultConfig.  A Config does not change
 // once loadConfig has returned it, and may then be read from any goroutine.
 type Config struct {
-	SIP     SIPConfig
-	Media   MediaConfig
-	Rooms   RoomsConfig
-	Numbers []plan.Rule
-	Metrics MetricsConfig
-	Log     LogConfig
+	SIP        SIPConfig
+	Media      MediaConfig
+	Rooms      RoomsConfig
+	Numbers    []plan.Rule
+	Trunks     []dialout.Trunk
+	Dialout    DialoutConfig
+	Groups     GroupsConfig
+	Menus      MenusConfig
+	Prompts    PromptsConfig
+	Recordings RecordingsConfig
+	Metrics    MetricsConfig
+	Log        LogConfig
 }
 
 // SIPConfig is the section sip.
@@ -50,7 +59,43 @@ type RoomsConfig struct {
 	MaxParticipants int // of one room
 	MaxLegs         int // of all rooms together
 	Tones           bool
+	Announce        bool // who joins and leaves
 }
+
+// GroupsConfig is the section groups.
+type GroupsConfig struct {
+	Store string // a URL that may have a password in it: groups.Redact shows it
+	Query string // empty: the table conf_groups
+	List  map[string][]groups.Member
+
+	Ring           time.Duration // of each number of a member; 0: dialout.ring
+	NextAfter      time.Duration // when a member's next number rings as well; 0: when the one before has ended
+	Wait           time.Duration // how long a member waits for a free line
+	EndsWithCaller bool          // whether what rings is cancelled when who called the group leaves
+	Unknown        string        // what becomes of who calls a group that does not exist: groupStay or groupRelease
+}
+
+// What groups.unknown may be.
+const (
+	groupStay    = "stay"
+	groupRelease = "release"
+)
+
+// withoutPasswords is c for everybody's eyes.
+func (c *Config) withoutPasswords() *Config {
+	shown := *c
+	shown.Groups.Store = groups.Redact(c.Groups.Store)
+	shown.Trunks = slices.Clone(c.Trunks)
+	for i := range shown.Trunks {
+		if shown.Trunks[i].Password != "" {
+			shown.Trunks[i].Password = "xxxxx"
+		}
+	}
+	return &shown
+}
+
+// options is what the store needs besides its URL.
+func (c *GroupsConfig) options() groups.Options { return groups.Options{Query: c.Query, List: c.List} }
 
 // MetricsConfig is the section metrics.
 type MetricsConfig struct {

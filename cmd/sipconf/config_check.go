@@ -19,6 +19,9 @@ func (r *configReader) check() {
 	r.checkSilence()
 	r.checkRooms()
 	r.checkNumbers()
+	r.checkGroups()
+	r.checkDialout()
+	r.checkPrompts()
 }
 
 // good says whether none of the keys has a fault.

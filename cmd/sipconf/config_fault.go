@@ -21,6 +21,8 @@ func (p place) String() string {
 		return p.variable
 	case p.line == 0:
 		return p.file
+	case p.column == 0:
+		return fmt.Sprintf("%s:%d", p.file, p.line)
 	}
 	return fmt.Sprintf("%s:%d:%d", p.file, p.line, p.column)
 }

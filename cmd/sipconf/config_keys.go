@@ -8,11 +8,12 @@ import (
 
 	"github.com/sipconf/sipconf/codec"
 	"github.com/sipconf/sipconf/media"
+	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms/menu"
 	"github.com/sipconf/sipconf/rooms/plan"
 )
 
-// numbersPath is the number plan, the one section that is not a map of keys but a list of rules,
-// each a map with the fields of ruleFields.  It has no environment variable.
+// numbersPath is the number plan, a section that is not a map of keys but a block.
 const numbersPath = "numbers"
 
 // A section is one of the entries at the top of config.yaml.
@@ -27,6 +28,14 @@ var sections = []section{
 		"X is a digit, Z is 1 to 9, N is 2 to 9, [15-7] is one of these, . is one or more of anything, ! is none or more. " +
 		"room and group may use ${EXTEN}, ${EXTEN:1} and ${CALLERID(num)}. A number that no rule matches gets 404. " +
 		"By default *100 calls group 100 into the room of the caller's own number, and *15234 and 5234 lead to room 5234."},
+	{trunksPath, "The ways out, by which people are called: the PBX, a carrier. Each has a name and an address, and may have transport (udp or tcp), user and " +
+		"password, from, max_calls, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. " +
+		"Without a trunk nobody can be called. For an Asterisk: - {name: pbx, address: \"sip:192.168.1.1:5060\", internal: true}"},
+	{dialoutPath, "How people are called, and whom one may call: docs/dialling.md."},
+	{groupsPath, "Who belongs to a group, the people that *100 calls together: docs/groups.md."},
+	{menusPath, "Which keys do what in a room: docs/menus.md."},
+	{"prompts", "What is said to callers, and in which language: docs/prompts.md."},
+	{"recordings", "What hosts record of their rooms, with **4: docs/menus.md."},
 	{"metrics", "Figures for Prometheus, and whether the server is well: /metrics, /healthz, /readyz."},
 	{"log", "What is written to stderr."},
 }
@@ -98,6 +107,99 @@ var keys = []key{
 	{"rooms.tones", []string{"true"},
 		"Whether a room hears a tone when somebody joins or leaves, and the newcomer another one.",
 		one(switchForm, func(c *Config) *bool { return &c.Rooms.Tones })},
+	{"rooms.announce", []string{"false"},
+		"Whether a room is told in words, under what is said, who joins and leaves: \"201 has joined\". Several at once are counted in one sentence.",
+		one(switchForm, func(c *Config) *bool { return &c.Rooms.Announce })},
+
+	{"dialout.trunk", []string{""},
+		"The trunk that is tried first; the others follow in their order. Empty: the first one.",
+		one(textForm, func(c *Config) *string { return &c.Dialout.Trunk })},
+	{"dialout.name", []string{"Conference ${ROOM}"},
+		"The name that the phones of those who are called show. Empty: none.",
+		one(textForm, func(c *Config) *string { return &c.Dialout.Name })},
+	{"dialout.ring", []string{"30s"},
+		"How long a phone rings before that is no answer.",
+		one(durationForm(time.Second, mostRing, false), func(c *Config) *time.Duration { return &c.Dialout.Ring })},
+	{"dialout.response", []string{"4s"},
+		"How long a trunk has for its first response before the next one is tried.",
+		one(durationForm(500*time.Millisecond, 32*time.Second, false), func(c *Config) *time.Duration { return &c.Dialout.Response })},
+	{"dialout.accept", []string{"30s"},
+		"How long somebody who has answered has to press 1, where his policy asks for it.",
+		one(durationForm(time.Second, 10*time.Minute, false), func(c *Config) *time.Duration { return &c.Dialout.Accept })},
+	{"dialout.redirects", []string{"3"},
+		"How many numbers of redirections (302) are dialled for one call. 0: none.",
+		one(numberForm(0, 20), func(c *Config) *int { return &c.Dialout.Redirects })},
+	{"dialout.max_digits", []string{"11"},
+		"The most digits of a number.",
+		one(numberForm(1, 32), func(c *Config) *int { return &c.Dialout.Rules.MaxDigits })},
+	{"dialout.allow", []string{"_X!"},
+		"Patterns of the numbers that may be dialled. Empty: all that are not denied.",
+		many(patternForm, func(c *Config) *[]string { return &c.Dialout.Rules.Allow })},
+	{"dialout.deny", []string{"_00X!", "_011XXXXXXX!", "_810XXXXXXX!"},
+		"Patterns of those that may not, whatever dialout.allow says.",
+		many(patternForm, func(c *Config) *[]string { return &c.Dialout.Rules.Deny })},
+	{"dialout.own", []string{"_*1X.", "_*XXX"},
+		"Patterns of the numbers that the PBX sends to us: to dial one would be a loop.",
+		many(patternForm, func(c *Config) *[]string { return &c.Dialout.Rules.Own })},
+	{"dialout.prefixes", []string{},
+		"What may stand before a number without making it another one: with 7 and 8, +79161234567 and 89161234567 are one phone.",
+		many(textForm, func(c *Config) *[]string { return &c.Dialout.Rules.Prefixes })},
+	{"dialout.room_at_once", []string{"100"},
+		"The most calls of one room that ring or talk. 0: no limit.",
+		one(numberForm(0, 30000), func(c *Config) *int { return &c.Dialout.Limits.RoomAtOnce })},
+	{"dialout.caller_at_once", []string{"100"},
+		"The most that one caller has asked for.",
+		one(numberForm(0, 30000), func(c *Config) *int { return &c.Dialout.Limits.CallerAtOnce })},
+	{"dialout.room_daily", []string{"500"},
+		"The most calls of one room from midnight to midnight.",
+		one(numberForm(0, 1000000), func(c *Config) *int { return &c.Dialout.Limits.RoomDaily })},
+	{"dialout.caller_daily", []string{"500"},
+		"The most that one caller has asked for.",
+		one(numberForm(0, 1000000), func(c *Config) *int { return &c.Dialout.Limits.CallerDaily })},
+
+	{"groups.store", []string{"sqlite:///var/lib/sipconf/sipconf.db"},
+		"Where they are: sqlite:///FILE, which is made if need be, postgres://USER:PASSWORD@HOST/DATABASE, mysql://..., sqlserver://..., or list.",
+		one(storeForm, func(c *Config) *string { return &c.Groups.Store })},
+	{"groups.query", []string{""},
+		"Your own SELECT of extension, name and description, with the group's id as its one parameter: ? for SQLite and MySQL, $1 for PostgreSQL, @p1 for SQL Server. Empty: the table conf_groups.",
+		one(queryForm, func(c *Config) *string { return &c.Groups.Query })},
+
+	{"groups.ring", []string{"25s"},
+		"How long each number of a member rings.",
+		one(durationForm(time.Second, mostRing, false), func(c *Config) *time.Duration { return &c.Groups.Ring })},
+	{"groups.next_after", []string{"0"},
+		"When the next number of a member rings as well. 0: when the one before has ended.",
+		one(durationForm(time.Second, 10*time.Minute, true), func(c *Config) *time.Duration { return &c.Groups.NextAfter })},
+	{"groups.wait", []string{"60s"},
+		"How long a member waits for a free line of a trunk.",
+		one(durationForm(time.Second, time.Hour, false), func(c *Config) *time.Duration { return &c.Groups.Wait })},
+	{"groups.ends_with_caller", []string{"false"},
+		"Whether what rings is cancelled when who called the group leaves.",
+		one(switchForm, func(c *Config) *bool { return &c.Groups.EndsWithCaller })},
+	{"groups.unknown", []string{groupStay},
+		"What becomes of who calls a group that does not exist, when he has been told: stay in the room of his number, or release.",
+		one(unknownGroupForm, func(c *Config) *string { return &c.Groups.Unknown })},
+
+	{"menus.hosts", []string{},
+		"Patterns of the numbers of those who are hosts. Who calls a group together is one in that room as well.",
+		many(patternForm, func(c *Config) *[]string { return &c.Menus.Hosts })},
+	{"menus.pause", []string{"3s"},
+		"How long after a key the next one of a sequence, or of a number, may come.",
+		one(durationForm(500*time.Millisecond, 30*time.Second, false), func(c *Config) *time.Duration { return &c.Menus.Pause })},
+	{"menus.dial_tone", []string{"10s"},
+		"How long the dial tone is heard.",
+		one(durationForm(time.Second, 60*time.Second, false), func(c *Config) *time.Duration { return &c.Menus.DialTone })},
+
+	{"prompts.folder", []string{""},
+		"A folder with recordings that replace those of sipconf, as FOLDER/en/busy.wav. Empty: none.",
+		one(folderForm, func(c *Config) *string { return &c.Prompts.Folder })},
+	{"prompts.language", []string{prompts.English},
+		"The language of what is said: en or ru.",
+		one(languageForm, func(c *Config) *string { return &c.Prompts.Language })},
+
+	{"recordings.folder", []string{""},
+		"The folder of the recordings, ROOM-YYYYMMDD-HHMMSS.wav, 58 MB an hour; sipconf deletes none. Empty: nobody records.",
+		one(folderForm, func(c *Config) *string { return &c.Recordings.Folder })},
 
 	{"metrics.listen", []string{"127.0.0.1:9090"},
 		"The address that serves them over HTTP, without a password. Empty: none does. If the port is taken, a warning says so and the server runs without.",
@@ -134,7 +236,7 @@ func keyNames(section string) []string {
 
 // defaultConfig is the configuration of an empty file and an empty environment.
 func defaultConfig() *Config {
-	c := &Config{Numbers: plan.Default()}
+	c := &Config{Numbers: plan.Default(), Menus: MenusConfig{Participant: menu.Default(), Host: menu.DefaultHost()}}
 	for _, k := range keys {
 		value := k.value(c)
 		for _, text := range k.preset {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/rooms/menu"
 )
 
 // sampleFile is the config.yaml that operators copy; readmeFile has the table of its keys.
@@ -81,19 +82,27 @@ func TestReadmeTable(t *testing.T) {
 
 // TestPrintReadsBack: what `check --print` writes is the configuration it was made of.
 func TestPrintReadsBack(t *testing.T) {
-	text, err := os.ReadFile("testdata/check/good.yaml")
-	if err != nil {
-		t.Fatal(err)
+	read := map[string]*Config{}
+	for _, file := range []string{"good.yaml", "dialling.yaml"} {
+		text, err := os.ReadFile("testdata/check/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, found := parseConfig(file, text, nil)
+		wantNoFaults(t, found)
+		var b bytes.Buffer
+		if err := writeConfig(&b, c, false); err != nil {
+			t.Fatal(err)
+		}
+		again, found := parseConfig("printed", b.Bytes(), nil)
+		wantNoFaults(t, found)
+		wantConfig(t, again, c)
+		read[file] = c
 	}
-	c, found := parseConfig("good.yaml", text, nil)
-	wantNoFaults(t, found)
-	var b bytes.Buffer
-	if err := writeConfig(&b, c, false); err != nil {
-		t.Fatal(err)
+	if c := read["dialling.yaml"]; len(c.Trunks) != 2 || c.Trunks[1].Rate != 2.5 || c.Trunks[1].Password != "s3cret" || c.Menus.Participant["1"] != menu.Invite {
+		t.Errorf("dialling.yaml was not read: %+v", c)
 	}
-	again, found := parseConfig("printed", b.Bytes(), nil)
-	wantNoFaults(t, found)
-	wantConfig(t, again, c)
+	c := read["good.yaml"]
 	if c.Rooms.MaxLegs != 500 || !slices.Equal(c.Media.Codecs, []*codec.Codec{codec.PCMU}) || c.Numbers[1].Pattern != "0800" {
 		t.Errorf("good.yaml was not read: %+v", c)
 	}
@@ -101,25 +110,54 @@ func TestPrintReadsBack(t *testing.T) {
 
 // others has for every key a value that is not its default.
 var others = map[string]string{
-	"sip.listen":             "udp://127.0.0.1:5070,tcp://[::1]:5070",
-	"sip.advertise":          "192.0.2.1",
-	"sip.trusted":            "192.0.2.0/24, 2001:db8::/32",
-	"sip.session_expires":    "20m",
-	"sip.min_se":             "100s",
-	"sip.user_agent":         "conference 1",
-	"media.ports":            "40000-49999",
-	"media.codecs":           "pcmu",
-	"media.silence_timeout":  "0",
-	"media.jitter_max":       "200ms",
-	"media.mute_music":       "true",
-	"media.level":            "false",
-	"media.nice":             "-5",
-	"rooms.max_participants": "7",
-	"rooms.max_legs":         "70",
-	"rooms.tones":            "false",
-	"metrics.listen":         "127.0.0.1:9191",
-	"log.level":              "debug",
-	"log.format":             "json",
+	"sip.listen":              "udp://127.0.0.1:5070,tcp://[::1]:5070",
+	"sip.advertise":           "192.0.2.1",
+	"sip.trusted":             "192.0.2.0/24, 2001:db8::/32",
+	"sip.session_expires":     "20m",
+	"sip.min_se":              "100s",
+	"sip.user_agent":          "conference 1",
+	"media.ports":             "40000-49999",
+	"media.codecs":            "pcmu",
+	"media.silence_timeout":   "0",
+	"media.jitter_max":        "200ms",
+	"media.mute_music":        "true",
+	"media.level":             "false",
+	"media.nice":              "-5",
+	"rooms.max_participants":  "7",
+	"rooms.max_legs":          "70",
+	"rooms.tones":             "false",
+	"rooms.announce":          "true",
+	"dialout.trunk":           "carrier",
+	"dialout.name":            "Room ${ROOM}",
+	"dialout.ring":            "20s",
+	"dialout.response":        "2s",
+	"dialout.accept":          "15s",
+	"dialout.redirects":       "1",
+	"dialout.max_digits":      "5",
+	"dialout.allow":           "_1XX,_2XX",
+	"dialout.deny":            "_199",
+	"dialout.own":             "_5XXX",
+	"dialout.prefixes":        "7,8",
+	"dialout.room_at_once":    "9",
+	"dialout.caller_at_once":  "8",
+	"dialout.room_daily":      "90",
+	"dialout.caller_daily":    "80",
+	"groups.store":            "mysql://sipconf:secret@127.0.0.1/pbx",
+	"groups.query":            "SELECT number FROM phones WHERE team = ?",
+	"groups.ring":             "20s",
+	"groups.next_after":       "10s",
+	"groups.wait":             "30s",
+	"groups.ends_with_caller": "true",
+	"groups.unknown":          "release",
+	"menus.hosts":             "_20X,100",
+	"menus.pause":             "2s",
+	"menus.dial_tone":         "20s",
+	"prompts.folder":          "/etc/sipconf/prompts",
+	"prompts.language":        "ru",
+	"recordings.folder":       "/var/lib/sipconf/recordings",
+	"metrics.listen":          "127.0.0.1:9191",
+	"log.level":               "debug",
+	"log.format":              "json",
 }
 
 // TestVariables: every key has an environment variable, which sets it, and it alone.
@@ -127,7 +165,8 @@ func TestVariables(t *testing.T) {
 	for i := range keys {
 		k := &keys[i]
 		t.Run(k.path, func(t *testing.T) {
-			c, found := parseConfig("", nil, []string{k.variable() + "=" + others[k.path]})
+			const file = "trunks: [{name: carrier, address: carrier.example}]" // which dialout.trunk is about
+			c, found := parseConfig("", []byte(file), []string{k.variable() + "=" + others[k.path]})
 			wantNoFaults(t, found)
 			want := slices.Clone(splitList(others[k.path]))
 			for i := range want {

@@ -1,6 +1,6 @@
 package main
 
-// A value is the place in a Config that a key fills.  A scalar takes one text; a list takes one for
+// A value is the place in a Config, or in a record of it, that a key fills.  A scalar takes one text; a list takes one for
 // each of its elements.
 type value interface {
 	isList() bool
@@ -10,14 +10,14 @@ type value interface {
 	texts() []string         // what the place holds, as parse takes it
 }
 
-// one is the place of a scalar in a Config.
-func one[T any](f form[T], place func(*Config) *T) func(*Config) value {
-	return func(c *Config) value { return scalar[T]{f, place(c)} }
+// one is the place of a scalar in a C: the Config, or a record in a list of it.
+func one[C, T any](f form[T], place func(*C) *T) func(*C) value {
+	return func(c *C) value { return scalar[T]{f, place(c)} }
 }
 
-// many is the place of a list in a Config.
-func many[T any](f form[T], place func(*Config) *[]T) func(*Config) value {
-	return func(c *Config) value { return list[T]{f, place(c)} }
+// many is the place of a list in a C.
+func many[C, T any](f form[T], place func(*C) *[]T) func(*C) value {
+	return func(c *C) value { return list[T]{f, place(c)} }
 }
 
 type scalar[T any] struct {

@@ -5,8 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"github.com/sipconf/sipconf/rooms/plan"
 )
 
 // writeConfig writes c as a config.yaml that reads back as c.  With docs, each key has its
@@ -23,11 +21,14 @@ func writeConfig(w io.Writer, c *Config, docs bool) error {
 		if docs {
 			writeComment(&b, "", s.doc)
 		}
+		if whole := blockAt(s.name); whole != nil {
+			whole.write(&b, "", c, docs)
+			continue
+		}
 		fmt.Fprintf(&b, "%s:\n", s.name)
-		if s.name == numbersPath {
-			writeRules(&b, c.Numbers)
-		} else {
-			writeKeys(&b, c, s.name, docs)
+		writeKeys(&b, c, s.name, docs)
+		for _, part := range blocksIn(s.name) {
+			part.write(&b, "  ", c, docs)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -47,18 +48,6 @@ func writeKeys(b *strings.Builder, c *Config, section string, docs bool) {
 			writeComment(b, "  ", k.doc)
 		}
 		fmt.Fprintf(b, "  %s: %s\n", name, yamlText(k.value(c)))
-	}
-}
-
-func writeRules(b *strings.Builder, rules []plan.Rule) {
-	for i := range rules {
-		var fields []string
-		for _, field := range ruleFields {
-			if text := *field.value(&rules[i]); text != "" {
-				fields = append(fields, field.name+": "+strconv.Quote(text))
-			}
-		}
-		fmt.Fprintf(b, "  - {%s}\n", strings.Join(fields, ", "))
 	}
 }
 
@@ -95,13 +84,16 @@ func configTable() string {
 	c, b := defaultConfig(), new(strings.Builder)
 	b.WriteString("| Key | Default | What it does |\n| --- | --- | --- |\n")
 	for _, s := range sections {
-		if s.name == numbersPath {
-			fmt.Fprintf(b, "| `%s` | the %d rules of config.yaml | %s |\n", s.name, len(c.Numbers), s.doc)
+		if whole := blockAt(s.name); whole != nil {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", whole.path, whole.preset, s.doc)
 			continue
 		}
 		for _, name := range keyNames(s.name) {
 			k := findKey(s.name + "." + name)
 			fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", k.path, yamlText(k.value(c)), k.doc)
+		}
+		for _, part := range blocksIn(s.name) {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", part.path, part.preset, part.doc)
 		}
 	}
 	return b.String()

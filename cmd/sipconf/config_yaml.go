@@ -78,8 +78,8 @@ func (r *configReader) readTop(node ast.Node) {
 	r.eachEntry(node, r.place(node), "", func(at place, name string, value ast.Node) {
 		isSection := slices.ContainsFunc(sections, func(s section) bool { return s.name == name })
 		switch {
-		case name == numbersPath:
-			r.readNumbers(at, value)
+		case blockAt(name) != nil:
+			blockAt(name).read(r, at, value)
 		case isSection:
 			r.readSection(at, name, value)
 		default:
@@ -88,41 +88,56 @@ func (r *configReader) readTop(node ast.Node) {
 	})
 }
 
-// readSection reads the keys of one section.
+// readSection reads the keys and blocks of one section.
 func (r *configReader) readSection(at place, section string, node ast.Node) {
 	r.eachEntry(node, at, section, func(at place, name string, value ast.Node) {
-		if k := findKey(section + "." + name); k != nil {
+		path := section + "." + name
+		switch k, b := findKey(path), blockAt(path); {
+		case k != nil:
 			r.readKey(at, k, value)
-		} else {
-			r.unknownKey(at, section, name, keyNames(section))
+		case b != nil:
+			b.read(r, at, value)
+		default:
+			siblings := keyNames(section)
+			for _, b := range blocksIn(section) {
+				siblings = append(siblings, b.name())
+			}
+			r.unknownKey(at, section, name, siblings)
 		}
 	})
 }
 
 // readKey reads the value of one key.  A key without a value keeps its default.
 func (r *configReader) readKey(at place, k *key, node ast.Node) {
-	value := k.value(r.config)
 	node, ok := r.plain(node, k.path)
-	if !ok {
-		return
-	}
-	if node.Type() == ast.NullType {
+	if !ok || node.Type() == ast.NullType {
 		return
 	}
 	r.seen[k.path] = at
+	r.readValue(at, k.path, k.path, node, k.value(r.config), yamlText(k.value(defaultConfig())))
+}
+
+// readValue reads node into value.  path names it in a fault, and owner is the key or record that it is part of; example
+// is a list as it should be written.
+func (r *configReader) readValue(at place, owner, path string, node ast.Node, value value, example string) {
+	node, ok := r.plain(node, path)
+	if !ok {
+		r.wrong[owner] = true
+		return
+	}
 	sequence, isSequence := node.(*ast.SequenceNode)
 	switch {
 	case value.isList() && isSequence:
 		value.clear()
 		for i, element := range sequence.Values {
-			r.readScalar(at, fmt.Sprintf("%s[%d]", k.path, i), element, k.path, value)
+			r.readScalar(at, fmt.Sprintf("%s[%d]", path, i), element, owner, value)
 		}
 	case value.isList():
-		r.wrong[k.path] = true
-		r.fault(at, k.path, "a list is expected here, not %s: write %s: %s",
-			kind(node), k.path[strings.IndexByte(k.path, '.')+1:], yamlText(k.value(defaultConfig())))
+		r.wrong[owner] = true
+		r.fault(at, path, "a list is expected here, not %s: write %s: %s",
+			kind(node), path[strings.LastIndexByte(path, '.')+1:], example)
 	default:
-		r.readScalar(at, k.path, node, k.path, value)
+		r.readScalar(at, path, node, owner, value)
 	}
 }
 

@@ -43,8 +43,9 @@ func sipAddr(server *server) netip.AddrPort { return server.Addrs()[0].Addr }
 // demoConfig is the defaults, on the loopback only and without levelling.
 func demoConfig(port uint16) *Config {
 	config := defaultConfig()
-	config.Metrics.Listen = "" // the port may be a real server's
-	config.Media.Level = false // the check asks whether each voice arrives as loud as it was sent
+	config.Metrics.Listen = ""   // the port may be a real server's
+	config.Groups.Store = "list" // nobody's groups are called, and no file is made
+	config.Media.Level = false   // the check asks whether each voice arrives as loud as it was sent
 	local := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 	config.SIP.Listen = []listener{{"udp", local}, {"tcp", local}}
 	return config
@@ -136,6 +137,10 @@ func attendeeOf(p rooms.ParticipantSnapshot) attendee {
 	switch {
 	case p.Held:
 		a.state = "on hold"
+	case p.Muted && p.Silenced:
+		a.state = "muted, also by the host"
+	case p.Silenced:
+		a.state = "muted by the host"
 	case p.Muted:
 		a.state = "muted"
 	}

@@ -8,6 +8,7 @@
 //	serve    serve.go, server.go   the server
 //	check    check.go              reads a configuration and says what is wrong with it
 //	demo     demo*.go              the server and three callers in one process
+//	groups   groups.go             shows and changes who belongs to a group
 //	version  version.go
 //
 // The configuration is in the config*.go files.  A key is one row of the table in config_keys.go:

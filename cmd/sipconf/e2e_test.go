@@ -61,6 +61,7 @@ func newOffice(t *testing.T, change func(*Config)) *office {
 	t.Helper()
 	cfg := defaultConfig()
 	cfg.Metrics.Listen = "127.0.0.1:0"
+	cfg.Groups.Store = "list" // so that this machine's own groups are left alone
 	cfg.SIP.Listen = []listener{
 		{"udp", netip.MustParseAddrPort("127.0.0.1:0")}, {"tcp", netip.MustParseAddrPort("127.0.0.1:0")},
 		{"udp", netip.MustParseAddrPort("[::1]:0")},
@@ -396,7 +397,6 @@ func TestE2ERefusals(t *testing.T) {
 		}
 	}
 	refused("nobody", 404)
-	refused("*100", 501)
 	a := o.joins(phone.Config{Name: "Anna"}, "5234", 0)
 	o.joins(phone.Config{Name: "Boris"}, "5234", 0)
 	refused("5234", 486)

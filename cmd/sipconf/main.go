@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/sipconf/sipconf/dialout/groups"
 )
 
 // The exit statuses of sipconf.
@@ -21,6 +23,8 @@ const (
 type process struct {
 	stdout, stderr io.Writer
 	environ        []string // as os.Environ gives it: NAME=VALUE
+	// trouble is what keeps this machine from having a store of groups, as groups.Trouble says.  nil: nothing does.
+	trouble func(store string) error
 }
 
 // errSilent ends a command with exitFault when it has already said everything there is to say.
@@ -31,6 +35,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the conference server until SIGINT or SIGTERM."`
 	Demo    demoCmd    `cmd:"" help:"Run the server with three callers who talk to each other, and check what each of them hears."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, each fault with its line and key."`
+	Groups  groupsCmd  `cmd:"" help:"Say who belongs to which group, and change it."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }
 
@@ -42,7 +47,7 @@ Every setting has a default, so "sipconf serve" runs without a configuration. Se
 Exit status: 0 good, 1 a fault, 2 a wrong command line.`
 
 func main() {
-	p := &process{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	p := &process{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), trouble: groups.Trouble}
 	os.Exit(run(p, os.Args[1:]))
 }
 

@@ -23,16 +23,27 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	calls    *prometheus.CounterVec
+	lookups  *prometheus.CounterVec
+	members  *prometheus.CounterVec
 }
 
 // The outcomes by which calls are counted.
 const (
 	outcomeJoined     = "joined"
 	outcomeNoNumber   = "no_number"
-	outcomeNoGroups   = "no_groups"
+	outcomeLoop       = "loop"
 	outcomeRoomFull   = "room_full"
+	outcomeLocked     = "locked"
 	outcomeServerFull = "server_full"
 	outcomeUnanswered = "unanswered"
+)
+
+// The outcomes of looking a group up.
+const (
+	lookupGood    = "found"
+	lookupUnknown = "unknown"
+	lookupSlow    = "slow"
+	lookupFailed  = "failed"
 )
 
 func newMetrics(s *server) *metrics {
@@ -41,11 +52,22 @@ func newMetrics(s *server) *metrics {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sipconf_calls_total", Help: "Calls by what became of them.",
 		}, []string{"outcome"}),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sipconf_group_lookups_total", Help: "Lookups of a group; slow: the store did not answer within 3 s, failed: it refused, or could not be reached.",
+		}, []string{"outcome"}),
+		members: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sipconf_group_members_total", Help: "Members of groups who were called, by what became of them.",
+		}, []string{"outcome"}),
 	}
-	for _, outcome := range []string{outcomeJoined, outcomeNoNumber, outcomeNoGroups, outcomeRoomFull, outcomeServerFull, outcomeUnanswered} {
+	for _, outcome := range []string{
+		outcomeJoined, outcomeNoNumber, outcomeLoop, outcomeRoomFull, outcomeLocked, outcomeServerFull, outcomeUnanswered,
+	} {
 		m.calls.WithLabelValues(outcome) // so that each is there from the beginning
 	}
-	m.registry.MustRegister(m.calls, (*figures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, outcome := range []string{lookupGood, lookupUnknown, lookupSlow, lookupFailed} {
+		m.lookups.WithLabelValues(outcome)
+	}
+	m.registry.MustRegister(m.calls, m.lookups, m.members, (*figures)(s), (*trunkFigures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -78,6 +100,11 @@ var all = []figure{
 	gauge("sipconf_participants", "Seats that are taken or reserved, in all rooms.", func(s *scrape) float64 { return float64(s.server.rooms.Stats().Seats) }),
 	gauge("sipconf_dialogs", "SIP dialogs, ringing and ending ones included.", func(s *scrape) float64 { return float64(s.server.ua.Calls()) }),
 	gauge("sipconf_port_pairs_used", "Pairs of RTP and RTCP ports in use.", func(s *scrape) float64 { return float64(s.media.Ports) }),
+
+	gauge("sipconf_recordings", "Recordings that are not over.", func(s *scrape) float64 { return float64(s.server.rooms.Stats().Recordings) }),
+	counter("sipconf_recording_samples_lost_total", "Samples, of 8,000 a second, that are missing in recordings because the disk was too slow or full.", func(s *scrape) float64 {
+		return float64(s.server.rooms.Stats().RecordingLost)
+	}),
 
 	counter("sipconf_rtp_packets_received_total", "RTP packets of callers: sound, comfort noise, keys.", func(s *scrape) float64 { return float64(s.legs.PacketsIn) }),
 	counter("sipconf_rtp_packets_sent_total", "RTP packets sent.", func(s *scrape) float64 { return float64(s.legs.PacketsOut) }),

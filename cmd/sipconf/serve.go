@@ -35,7 +35,7 @@ func (c *serveCmd) Run(p *process) error {
 	ctx, end := untilSignal()
 	defer end()
 	log := newLogger(p.stderr, cfg.Log)
-	for _, warning := range warnings {
+	for _, warning := range append(warnings, recordingsTrouble(cfg)...) {
 		log.Warn("configuration", "err", warning.String())
 	}
 	saveMemory()

@@ -10,7 +10,11 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/sipconf/sipconf/attendant"
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/dialout/groups"
 	"github.com/sipconf/sipconf/media"
+	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/plan"
 	"github.com/sipconf/sipconf/sip"
@@ -24,8 +28,13 @@ type server struct {
 	plan      *plan.Plan
 	engine    *media.Engine
 	rooms     *rooms.Directory
+	groups    groups.Store
 	ua        *sip.UA
-	listeners []listener // as bound: with the real port where 0 was asked for
+	dialer    *dialout.Dialer
+	called    *dialout.Groups
+	office    *attendant.Office
+	wired     chan struct{} // closed when all of these are there
+	listeners []listener    // as bound: with the real port where 0 was asked for
 	clock     *clockWatch
 	metrics   *metrics
 	monitor   *monitor
@@ -38,7 +47,15 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{log: log, plan: numbers}
+	store, err := groups.Open(cfg.Groups.Store, cfg.Groups.options())
+	if err != nil {
+		return nil, err
+	}
+	said, err := prompts.Load(cfg.Prompts.Folder, log)
+	if err != nil {
+		return nil, fmt.Errorf("prompts.folder: %w", err)
+	}
+	s := &server{log: log, plan: numbers, groups: store, wired: make(chan struct{})}
 	sockets, err := s.listen(cfg.SIP.Listen)
 	if err != nil {
 		return nil, err
@@ -60,7 +77,7 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	}
 	s.rooms = rooms.NewDirectory(rooms.Config{
 		Engine: s.engine, MaxParticipants: cfg.Rooms.MaxParticipants, MaxLegs: cfg.Rooms.MaxLegs,
-		Tones: cfg.Rooms.Tones, Log: log,
+		Tones: cfg.Rooms.Tones, Log: log, OnEvent: s.hear,
 	})
 	directory.Store(s.rooms)
 	s.ua, err = sip.New(sip.Config{
@@ -75,8 +92,13 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 		closeAll(sockets)
 		return nil, err
 	}
+	prepareGroups(cfg, store, log)
 	s.metrics = newMetrics(s)
 	s.ua.Start()
+	if err := s.openOffice(cfg, said, log); err != nil { // the configuration was checked, so that there is none
+		panic(err)
+	}
+	close(s.wired)
 	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
 	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
 	return s, nil
@@ -153,19 +175,20 @@ func closeAll(sockets []sip.Listener) {
 // answer is what happens to a call: its number leads to a room, the room has a
 // seat, the call is answered, and the caller is in until somebody hangs up.
 func (s *server) answer(ctx context.Context, call *sip.Call) {
+	<-s.wired
 	name, number := call.Caller()
 	log := s.log.With("call", call.ID())
+	if room, ours := s.dialer.Ours(call.Extra(markHeader)); ours {
+		s.count(outcomeLoop)
+		log.Warn("a call of ours has come back: the PBX leads that number to us, so it belongs into dialout.own", "number", call.Number(), "room", room)
+		call.Reject(482, "Loop Detected")
+		return
+	}
 	target, ok := s.plan.Route(call.Number(), number)
-	switch {
-	case !ok:
+	if !ok {
 		s.count(outcomeNoNumber)
 		log.Info("no such number: see numbers in the configuration", "number", call.Number(), "from", number, "source", call.Source())
 		call.Reject(404, "Not Found")
-		return
-	case target.Group != "":
-		s.count(outcomeNoGroups)
-		log.Info("calling groups is not built yet", "number", call.Number(), "group", target.Group)
-		call.Reject(501, "Groups Not Implemented")
 		return
 	}
 	seat, err := s.rooms.Reserve(target.Room)
@@ -186,14 +209,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	s.count(outcomeJoined)
 	p := seat.Join(call)
 	defer func() { p.Leave(reason(call.Ended())) }() // before the call closes the leg, also when something below panics
-	for talking := true; talking; {
-		select {
-		case <-call.Renamed():
-			p.Rename(call.Caller())
-		case <-call.Done():
-			talking = false
-		}
-	}
+	s.office.Serve(ctx, call, p, target.Room, target.Group)
 }
 
 // setFocus makes the room the conference URI of the call, if dialling the
@@ -208,13 +224,17 @@ func (s *server) setFocus(call *sip.Call, target plan.Target) {
 func (s *server) count(outcome string) { s.metrics.calls.WithLabelValues(outcome).Inc() }
 
 func (s *server) refuse(call *sip.Call, err error) {
-	if errors.Is(err, rooms.ErrRoomFull) {
+	switch {
+	case errors.Is(err, rooms.ErrRoomFull):
 		s.count(outcomeRoomFull)
 		call.Reject(486, "Busy Here")
-		return
+	case errors.Is(err, rooms.ErrLocked):
+		s.count(outcomeLocked)
+		call.Reject(403, "Room Locked")
+	default:
+		s.count(outcomeServerFull)
+		call.Reject(503, "Service Unavailable", "Retry-After", "10")
 	}
-	s.count(outcomeServerFull)
-	call.Reject(503, "Service Unavailable", "Retry-After", "10")
 }
 
 // unansweredLevel is how loud it is in the log that a call could not be answered. A caller who gives
@@ -248,7 +268,10 @@ func (s *server) Engine() *media.Engine { return s.engine }
 // most as long as ctx allows, and a little to clean up.
 func (s *server) Close(ctx context.Context) error {
 	s.monitor.draining.Store(true)
+	s.ua.Drain()
+	s.closeOffice()
 	err := s.ua.Close(ctx, "server is shutting down")
+	s.office.Close()
 	s.rooms.Close()
 	s.monitor.close()
 	s.clock.close()

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/sip"
+)
+
+// markHeader carries the mark by which a call of ours that comes back is known.
+const markHeader = "X-Sipconf-Call"
+
+// inviter is how the dialler sends its INVITEs: a dialout.Inviter over a sip.UA.
+type inviter struct {
+	ua   *sip.UA
+	name string // what the phones of those who are called show, with ${ROOM}
+}
+
+// Invite sends one INVITE and returns when it is answered or has failed.
+func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(dialout.Progress)) (dialout.Call, error) {
+	target, err := i.target(&a)
+	if err != nil {
+		return nil, err
+	}
+	attempt, err := i.ua.Invite(ctx, target)
+	if err != nil {
+		return nil, failureOf(err)
+	}
+	for {
+		select {
+		case <-attempt.Done():
+			return ended(attempt)
+		case <-attempt.Progressed():
+			progress(progressOf(attempt))
+		case <-ctx.Done():
+			select {
+			case <-attempt.Done(): // an answer that is there wins
+				return ended(attempt)
+			default:
+				attempt.Cancel(cancelReason(context.Cause(ctx)))
+				return nil, ctx.Err()
+			}
+		}
+	}
+}
+
+// Probe asks the trunk's peer for a sign of life.
+func (i *inviter) Probe(ctx context.Context, t dialout.Trunk) error {
+	target, err := i.target(&dialout.Attempt{Trunk: t})
+	if err != nil {
+		return err
+	}
+	_, _, err = i.ua.Options(ctx, target)
+	return err
+}
+
+// target is whom an attempt calls, and how. Its time-out is above that of any dial-out: the dialler knows how long it rings.
+func (i *inviter) target(a *dialout.Attempt) (sip.Target, error) {
+	uri, err := trunkURI(a.Number, &a.Trunk)
+	if err != nil {
+		return sip.Target{}, err
+	}
+	number, host := trunkFrom(&a.Trunk)
+	t := sip.Target{
+		URI: uri, From: sip.Identity{Number: number}, FromHost: host, Focus: a.Room,
+		User: a.Trunk.User, Password: string(a.Trunk.Password), Timeout: 2 * mostRing,
+	}
+	if a.Room != "" {
+		if number == "" {
+			t.From.Number = a.Room
+		}
+		t.From.Name = strings.ReplaceAll(i.name, "${ROOM}", a.Room)
+	}
+	if a.Mark != "" {
+		t.Headers = []sip.Header{{Name: markHeader, Value: a.Mark}}
+	}
+	return t, nil
+}
+
+// ended is what an attempt has come to.
+func ended(attempt *sip.Attempt) (dialout.Call, error) {
+	call, err := attempt.Wait(context.Background())
+	if err != nil {
+		return nil, failureOf(err)
+	}
+	return call, nil
+}
+
+// progressOf is how far an attempt has come.
+func progressOf(attempt *sip.Attempt) dialout.Progress {
+	now := attempt.Progress()
+	p := dialout.Progress{State: dialout.Trying}
+	if now.Ringing() {
+		p.State = dialout.Ringing
+	}
+	if now.Early {
+		p.Early = attempt.Call()
+	}
+	return p
+}
+
+// cancelReason is what the phones are told that ring no more.
+func cancelReason(cause error) string {
+	if errors.Is(cause, dialout.ErrElsewhere) {
+		return sip.AnsweredElsewhere
+	}
+	return ""
+}
+
+// failureOf is a failed INVITE in the dialler's words.
+func failureOf(err error) error {
+	var f *sip.Failure
+	if !errors.As(err, &f) {
+		return &dialout.Failure{Class: dialout.Other, Err: err} // of our own side
+	}
+	switch f.Cause {
+	case sip.Unreachable:
+		return &dialout.Failure{Class: dialout.OutOfReach, Err: f.Err}
+	case sip.NoAnswer:
+		return &dialout.Failure{Class: dialout.Unanswered}
+	case sip.Unusable:
+		return &dialout.Failure{Class: dialout.Other, Code: f.Code, Err: f.Err}
+	case sip.Cancelled:
+		return context.Canceled
+	}
+	refused := &dialout.Failure{Class: classOf(f), Code: f.Code, RetryAfter: f.RetryAfter}
+	for _, contact := range f.Contacts {
+		if number := sip.NumberIn(contact); number != "" {
+			refused.Targets = append(refused.Targets, number)
+		}
+	}
+	return refused
+}
+
+// classOf is what a final response means. The cause of the telephone network, where it is stated, says more than the
+// status: Asterisk answers 403 for a phone that has declined (603), and 503 for much.
+func classOf(f *sip.Failure) dialout.Class {
+	switch f.Q850() {
+	case 17: // user busy
+		return dialout.CalleeBusy
+	case 21: // call rejected
+		return dialout.CalleeDeclined
+	case 18, 19: // no user responding, no answer from user
+		return dialout.Unanswered
+	}
+	return dialout.ClassOf(f.Code)
+}
+
+// trunkURI is the URI of a number behind a trunk; without a number, that of the trunk itself.
+func trunkURI(number string, t *dialout.Trunk) (string, error) {
+	return sip.NumberAt(number, t.Address, t.Transport)
+}
+
+// trunkFrom is the number and the host that calls over a trunk come from; empty where it says nothing.
+func trunkFrom(t *dialout.Trunk) (number, host string) {
+	number, host, _ = strings.Cut(t.From, "@")
+	return number, host
+}
+
+// checkTrunkAddress says what is wrong with the address of a trunk.
+func checkTrunkAddress(t *dialout.Trunk, trusted []netip.Prefix) error {
+	uri, err := trunkURI("", t)
+	if err != nil {
+		return err
+	}
+	addr, ok := sip.AddressIn(uri)
+	if ok && !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return fmt.Errorf("%s is not in sip.trusted, so that its answers would be refused: add it there", addr)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/sipconf/sipconf/asterisk/pattern"
+	"github.com/sipconf/sipconf/attendant"
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/dialout/groups"
+	"github.com/sipconf/sipconf/prompts"
+	"github.com/sipconf/sipconf/rooms"
+	"github.com/sipconf/sipconf/rooms/menu"
+)
+
+// openOffice makes what serves those who are in the rooms and brings others in: prompts, dialler, groups and office. It
+// begins to probe the trunks.
+func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
+	dialling := cfg.dialling()
+	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name}, s.numbersIn, log
+	var err error
+	if s.dialer, err = dialout.New(dialling); err != nil {
+		return err
+	}
+	s.called = dialout.NewGroups(dialout.GroupsConfig{
+		Dialer: s.dialer, Store: groupLists{s.groups, s.metrics},
+		Receive: func(ctx context.Context, guest dialout.Guest) dialout.State { return s.office.Receive(ctx, guest) },
+		Ring:    cfg.Groups.Ring, NextAfter: cfg.Groups.NextAfter, Wait: cfg.Groups.Wait, EndsWithCaller: cfg.Groups.EndsWithCaller,
+		OnChange: s.metrics.memberChanged, Log: log,
+	})
+	participant, err := menu.New(cfg.Menus.Participant)
+	if err != nil {
+		return err
+	}
+	host, err := menu.New(cfg.Menus.Host)
+	if err != nil {
+		return err
+	}
+	oc := attendant.Config{
+		Rooms: s.rooms, Prompts: said, Groups: s.called, Menu: participant, Host: host,
+		Hosts: hostsOf(cfg.Menus.Hosts), Language: cfg.Prompts.languageFor(), Announce: cfg.Rooms.Announce,
+		Tape: cfg.Recordings.tapes(), ReleaseUnknown: cfg.Groups.Unknown == groupRelease,
+		MaxDigits: cfg.Dialout.Rules.MaxDigits, First: cfg.Menus.DialTone, Pause: cfg.Menus.Pause, Accept: cfg.Dialout.Accept, Log: log,
+	}
+	if len(cfg.Trunks) > 0 {
+		oc.Dialer = s.dialer
+	}
+	s.office = attendant.New(oc)
+	return nil
+}
+
+// closeOffice calls nobody any more, and gives up whom it is calling.
+func (s *server) closeOffice() {
+	s.called.Close()
+	s.dialer.Close()
+}
+
+// numbersIn are the numbers of those who are in a room.
+func (s *server) numbersIn(room string) (numbers []string) {
+	shot, _ := s.rooms.Look(room)
+	for _, p := range shot.Participants {
+		if !p.Waiting {
+			numbers = append(numbers, p.Number)
+		}
+	}
+	return numbers
+}
+
+// hostsOf makes the function that says who is a host.
+func hostsOf(patterns []string) func(number string) bool {
+	var hosts []pattern.Pattern
+	for _, text := range patterns {
+		if p, err := pattern.Parse(text); err == nil { // it was parsed before, by patternForm
+			hosts = append(hosts, p)
+		}
+	}
+	return func(number string) bool {
+		for _, p := range hosts {
+			if p.Matches(number) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// groupLists is the store of the groups in the words of package dialout.
+type groupLists struct {
+	groups.Store
+	metrics *metrics
+}
+
+// Members is who is in a group.
+func (l groupLists) Members(ctx context.Context, group string) ([]dialout.Member, error) {
+	list, err := l.Store.Members(ctx, group)
+	if ctx.Err() == nil { // else whoever asked has hung up, and that says nothing of the store
+		l.metrics.lookups.WithLabelValues(lookupOutcome(err)).Inc()
+	}
+	switch {
+	case errors.Is(err, groups.ErrUnknown):
+		return nil, dialout.ErrNoGroup
+	case err != nil:
+		return nil, err
+	}
+	members := make([]dialout.Member, len(list))
+	for i, m := range list {
+		members[i] = dialout.Member(m)
+	}
+	return members, nil
+}
+
+// lookupOutcome is what a lookup is counted as.
+func lookupOutcome(err error) string {
+	switch {
+	case err == nil:
+		return lookupGood
+	case errors.Is(err, groups.ErrUnknown):
+		return lookupUnknown
+	case errors.Is(err, context.DeadlineExceeded):
+		return lookupSlow
+	}
+	return lookupFailed
+}
+
+// hear takes what happens in the rooms to the office.
+func (s *server) hear(e rooms.Event) {
+	<-s.wired
+	s.office.Hear(e)
+}
