@@ -219,6 +219,7 @@ numbers:
 `)
 	dora := calls(t, "Dora", "104", "127.0.23.54", "sip:101@"+s.addr, 1900) // is in Anna's room before her
 	anna := calls(t, "Anna", "101", "127.0.23.51", pbx.URI("*100"), 370)
+	hans := answered(t, "Hans", voicemail, 2330) // as long as he is asked to press 1
 	room := []*caller{anna, dora, answered(t, "Boris", boris, 1130), answered(t, "Clara", clara, 1490)}
 	converse(t, room...)
 	outcomes := func() map[string]string {
@@ -237,7 +238,6 @@ numbers:
 		}
 	}
 	// The voicemail has heard the prompt, pressed nothing, and is hung up; nobody has heard it.
-	hans := answered(t, "Hans", voicemail, 2330)
 	for _, c := range room {
 		if level := c.Hear(hans.hz); level > spoken-own {
 			t.Errorf("%s hears the voicemail at %.1f dBFS", c.name, level)
