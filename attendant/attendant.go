@@ -64,7 +64,7 @@ func (a *attendant) serve(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	pause.Stop()
-	a.tellNewcomer()
+	a.tellBack() // that a host has silenced the room; that it is recorded the room itself tells him
 	for {
 		select {
 		case <-a.call.Done():
@@ -83,20 +83,6 @@ func (a *attendant) serve(ctx context.Context) {
 			a.rest(ctx)
 		}
 	}
-}
-
-// tellNewcomer tells somebody who comes in what goes for the room: that it is recorded, which no key keeps from him, and that a host has
-// silenced it.
-func (a *attendant) tellNewcomer() {
-	if a.office.cfg.Rooms.Recording(a.room) == nil {
-		a.tellBack()
-		return
-	}
-	said := []prompts.Part{prompts.RecordingOn}
-	if a.p.Silenced() {
-		said = append(said, prompts.MutedByHost)
-	}
-	a.p.Play(a.office.sound(a.lang, said...), false)
 }
 
 func (a *attendant) menu() *menu.Menu {

@@ -168,6 +168,16 @@ func (h *house) newCall(number string) *call {
 func (h *house) comes(number, room, group string) *call {
 	h.Helper()
 	c := h.newCall(number)
+	h.enters(c, room, group)
+	h.await(number+" is in "+room, func() bool {
+		return slices.ContainsFunc(h.inside(room), func(name string) bool { return strings.TrimRight(name, "~") == number })
+	})
+	return c
+}
+
+// enters lets a call into a room, to be served there.
+func (h *house) enters(c *call, room, group string) {
+	h.Helper()
 	seat, err := h.rooms.Reserve(room)
 	if err != nil {
 		h.Fatal(err)
@@ -177,10 +187,6 @@ func (h *house) comes(number, room, group string) *call {
 		h.office.Serve(context.Background(), c, p, room, group)
 		p.Leave(c.reason)
 	})
-	h.await(number+" is in "+room, func() bool {
-		return slices.ContainsFunc(h.inside(room), func(name string) bool { return strings.TrimRight(name, "~") == number })
-	})
-	return c
 }
 
 // inside are the numbers of those in the room; in brackets those in the ante-room, with a dash those aside, with "!" those who are

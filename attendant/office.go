@@ -64,6 +64,7 @@ type Office struct {
 	mu     sync.Mutex
 	serves map[string]*attendant // by the ID of the call
 	wishes map[wish]wished
+	told   map[string]*rooms.Notices // by language
 	closed bool
 
 	asides sync.Mutex // guards who is aside, of all attendants
@@ -107,7 +108,7 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), atOnce: atOnce}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce}
 	if cfg.Announce {
 		o.crier = newCrier(o.announce) // ends in Close
 	}
@@ -162,6 +163,7 @@ func (o *Office) enrol(a *attendant) {
 	if a.host {
 		a.p.MakeHost()
 	}
+	a.p.SetNotices(o.notices(a.lang))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.serves[a.call.ID()] = a

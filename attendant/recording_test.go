@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/prompts/sound"
@@ -172,15 +174,7 @@ func TestAllAreToldOfTheRecording(t *testing.T) {
 	bossHears.hears(prompts.RecordingOn)
 	bob := h.newCall("102")
 	bobHears := h.listens(bob)
-	seat, err := h.rooms.Reserve("5234")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.serves.Go(func() { // ends with the call
-		p := seat.Join(bob)
-		h.office.Serve(t.Context(), bob, p, "5234", "")
-		p.Leave("hung up")
-	})
+	h.enters(bob, "5234", "")
 	bobHears.hears(prompts.RecordingOn)
 	rec := h.rooms.Recording("5234")
 	boss.presses("**4")
@@ -200,4 +194,39 @@ func TestAllAreToldOfTheRecording(t *testing.T) {
 		c.Hangup("goes")
 	}
 	<-rec.Done()
+}
+
+// Ann is dialling when it begins and is told when she is back; Bob comes in and presses a key at once, whose answer waits until he has been
+// told; and Carl, whom Ann then brings in, is told as well.
+func TestNobodyIsRecordedWithoutBeingTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "5234.wav")
+	h := newHouse(t, func(c *Config) {
+		c.Tape = func(room string) (rooms.Tape, error) { return sound.CreateTape(file, prompts.Rate) }
+		c.First = time.Hour
+	})
+	carl := h.newCall("103")
+	h.answering(dialout.Straight, carl)
+	ann, boss := h.comes("101", "5234", ""), h.comes("boss", "5234", "")
+	annHears, bossHears, carlHears := h.listens(ann), h.listens(boss), h.listens(carl)
+	ann.presses("*1")
+	h.wantInside("5234", "-101", "boss")
+	boss.presses("**4")
+	bossHears.hears(prompts.RecordingOn)
+	if n := annHears.heard(prompts.RecordingOn); n > 0 {
+		t.Errorf("she was told %d times, while she was out of the talk", n)
+	}
+	ann.presses("*")
+	annHears.hears(prompts.RecordingOn)
+
+	bob := h.newCall("102")
+	bobHears := h.listens(bob)
+	h.enters(bob, "5234", "")
+	bob.presses("*2")
+	h.wantInside("5234", "101", "boss", "102!")
+	bobHears.hears(prompts.Muted)
+	bobHears.hears(prompts.RecordingOn)
+	ann.presses("*1103#")
+	h.wantInside("5234", "101", "boss", "102!", "103")
+	carlHears.hears(prompts.RecordingOn)
+	annHears.hears(prompts.RecordingOn) // still once
 }
