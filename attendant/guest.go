@@ -63,8 +63,9 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 	o.wg.Add(1)
 	go func() { // ends with the call; Close waits
 		defer o.wg.Done()
+		defer func() { g.leave("hung up") }()
+		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
 		g.keys.serve(context.WithoutCancel(ctx))
-		g.leave("hung up")
 	}()
 }
 
@@ -109,24 +110,30 @@ func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendan
 }
 
 // Receive is what a member of a group meets who has answered, for dialout.GroupsConfig.
-func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
+func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.State) {
 	call, ok := who.Call.(Call)
 	if !ok {
 		return dialout.Failed
 	}
-	g := o.welcome(call, who.Lease.Room, who.Number)
-	if g == nil {
+	var g *guest
+	state = dialout.Failed // which is what a panic leaves of it
+	defer func() {
+		if state != dialout.In {
+			call.Hangup(state.String())
+			g.leave(state.String())
+		}
+	}()
+	defer func() {
+		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room), call)
+	}()
+	if g = o.welcome(call, who.Lease.Room, who.Number); g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed
 	}
-	state := dialout.In
 	if who.Policy != dialout.Straight {
-		state = o.ask(ctx, g, who.Caller, nil)
-	}
-	if state != dialout.In {
-		call.Hangup(state.String())
-		g.leave(state.String())
-		return state
+		if asked := o.ask(ctx, g, who.Caller, nil); asked != dialout.In {
+			return asked
+		}
 	}
 	o.takeIn(ctx, g)
 	return dialout.In

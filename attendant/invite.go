@@ -68,7 +68,10 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 	defer giveUp(nil)
 	changes, results := make(chan dialout.Change, 16), make(chan dialout.Result, 1)
 	go func() { // ends with Dial; results is waited for below
-		results <- a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.room, Caller: a.number, Number: number}, func(c dialout.Change) {
+		r := dialout.Result{Outcome: dialout.Outcome{State: dialout.Failed, Cause: dialout.Broken}, Number: number} // of a panic
+		defer func() { results <- r }()
+		defer func() { a.office.survived(recover(), "dial-out", a.log, nil) }()
+		r = a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.room, Caller: a.number, Number: number}, func(c dialout.Change) {
 			select {
 			case changes <- c:
 			default: // he is told of the next one
@@ -130,6 +133,9 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	}
 	call, ok := r.Call.(Call)
 	if !ok {
+		if early != nil && r.Cause == dialout.Broken {
+			early.call.Hangup("internal error") // perhaps nobody else does
+		}
 		early.leave(r.Outcome.String())
 		return r.Outcome, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipconf/sipconf/dialout"
@@ -58,6 +59,8 @@ type Office struct {
 	cfg Config
 	wg  sync.WaitGroup // guests who have come in
 
+	panics atomic.Uint64
+
 	crier  *crier // nil: nobody is told who comes and goes
 	atOnce time.Duration
 
@@ -110,7 +113,7 @@ func New(cfg Config) *Office {
 	}
 	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce}
 	if cfg.Announce {
-		o.crier = newCrier(o.announce) // ends in Close
+		o.crier = newCrier(o.announce, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	}
 	return o
 }
