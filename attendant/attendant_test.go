@@ -112,6 +112,7 @@ type groups struct {
 	said  dialout.Report
 	slow  chan struct{} // nil: Call returns at once; else when it is closed
 	bug   bool          // Missing panics
+	dead  bool          // Missing waits until who asks has gone
 }
 
 func (g *groups) note(what string) (int, error) {
@@ -126,9 +127,14 @@ func (g *groups) Call(_ context.Context, room, group, caller string) (int, error
 	}
 	return g.note("call " + group + " into " + room + " for " + caller)
 }
-func (g *groups) Missing(_ context.Context, room, caller string) (int, error) {
+func (g *groups) Missing(ctx context.Context, room, caller string) (int, error) {
 	if g.bug {
 		panic("our bug")
+	}
+	if g.dead {
+		<-ctx.Done()
+		g.note("in vain for " + caller)
+		return 0, ctx.Err()
 	}
 	return g.note("missing of " + room + " for " + caller)
 }

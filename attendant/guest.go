@@ -65,7 +65,7 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 		defer o.wg.Done()
 		defer func() { g.leave("hung up") }()
 		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
-		g.keys.serve(context.WithoutCancel(ctx))
+		g.keys.serve(during(ctx, g.call))
 	}()
 }
 
