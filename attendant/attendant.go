@@ -14,6 +14,7 @@ import (
 type Call interface {
 	rooms.Call
 	Renamed() <-chan struct{} // receives when Caller may have changed
+	Reason() string           // how it ended, for the log; empty before that
 }
 
 // attendant serves one participant.  All of it belongs to the goroutine that serves, but for keys, which others write, and what another

@@ -34,6 +34,7 @@ type house struct {
 	calls   int
 	dialled []string
 	script  func(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result
+	left    []string // who, and why
 	groups  groups
 	log     logged
 }
@@ -68,7 +69,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.rooms = rooms.NewDirectory(rooms.Config{Engine: h.engine, OnEvent: func(e rooms.Event) { h.office.Hear(e) }})
+	h.rooms = rooms.NewDirectory(rooms.Config{Engine: h.engine, OnEvent: h.hear})
 	m, err := menu.New(menu.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +93,15 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		h.engine.Close()
 	})
 	return h
+}
+
+func (h *house) hear(e rooms.Event) {
+	if e.Kind == rooms.Left {
+		h.mu.Lock()
+		h.left = append(h.left, e.Number+": "+e.Reason)
+		h.mu.Unlock()
+	}
+	h.office.Hear(e)
 }
 
 func (h *house) Dial(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result {
@@ -157,7 +167,15 @@ func (c *call) Caller() (name, number string) { return "", c.number }
 func (c *call) Leg() *media.Leg               { return c.leg }
 func (c *call) Hangup(reason string)          { c.once.Do(func() { c.reason = reason; close(c.over) }) }
 func (c *call) Done() <-chan struct{}         { return c.over }
-func (c *call) Renamed() <-chan struct{}      { return nil }
+func (c *call) Reason() string {
+	select {
+	case <-c.over:
+		return c.reason
+	default:
+		return ""
+	}
+}
+func (c *call) Renamed() <-chan struct{} { return nil }
 
 func (h *house) newCall(number string) *call {
 	h.Helper()

@@ -1,6 +1,7 @@
 package attendant
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -63,7 +64,7 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 	o.wg.Add(1)
 	go func() { // ends with the call; Close waits
 		defer o.wg.Done()
-		defer func() { g.leave("hung up") }()
+		defer func() { g.leave(cmp.Or(g.call.Reason(), "internal error")) }() // of a panic: the call has not ended yet
 		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
 		g.keys.serve(during(ctx, g.call))
 	}()
