@@ -78,11 +78,14 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 			}
 		})
 	}()
-	var early *guest
+	hears := hearing{attendant: a}
 	for {
 		select {
 		case c := <-changes:
-			early = a.follow(c, early)
+			hears.follow(c)
+			continue
+		case <-hears.gone():
+			hears.hush("he is not there any more")
 			continue
 		case key := <-a.keys:
 			if !a.givesUp(key) {
@@ -90,27 +93,12 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 			}
 		case <-a.call.Done():
 		case r := <-results:
-			return a.answered(ctx, r, early)
+			return a.answered(ctx, r, hears.early)
 		}
 		giveUp(dialout.ErrGivenUp)
-		a.release(<-results, early) // what he presses meanwhile is for what comes then
+		a.release(<-results, hears.early) // what he presses meanwhile is for what comes then
 		return dialout.Outcome{State: dialout.Cancelled}, nil
 	}
-}
-
-// follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
-func (a *attendant) follow(c dialout.Change, early *guest) *guest {
-	if call, ok := c.Early.(Call); ok && early == nil {
-		if early = a.office.welcome(call, a.room, c.Number); early != nil {
-			a.p.StopPlaying()
-			a.p.StepAside(early.p)
-			return early
-		}
-	}
-	if c.State == dialout.Ringing && early == nil {
-		a.p.Play(rooms.Ringback, false)
-	}
-	return early
 }
 
 // release ends what nobody waits for any more.

@@ -116,10 +116,12 @@ func TestRecordingIsNotPossible(t *testing.T) {
 
 // ear is what somebody hears, as it comes to his phone.
 type ear struct {
-	h    *house
-	name string
-	mu   sync.Mutex
-	law  []byte
+	h      *house
+	name   string
+	socket *net.UDPConn
+	leg    net.Addr // at our end
+	mu     sync.Mutex
+	law    []byte
 }
 
 // listens gives a call a phone.
@@ -129,7 +131,7 @@ func (h *house) listens(c *call) *ear {
 	if err != nil {
 		h.Fatal(err)
 	}
-	e := &ear{h: h, name: c.number}
+	e := &ear{h: h, name: c.number, socket: socket, leg: net.UDPAddrFromAddrPort(c.leg.LocalAddr())}
 	c.leg.Update(media.Session{Codec: codec.PCMA, PayloadType: 8, Remote: socket.LocalAddr().(*net.UDPAddr).AddrPort()})
 	h.Cleanup(func() { socket.Close() })
 	go func() { // ends with the socket
