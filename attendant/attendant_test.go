@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,13 +161,26 @@ type call struct {
 	once       sync.Once
 	over       chan struct{}
 	reason     string
+	renamed    chan struct{}
+	now        atomic.Pointer[string] // the number since somebody else is on the call; nil: nobody else is
 }
 
-func (c *call) ID() string                    { return c.id }
-func (c *call) Caller() (name, number string) { return "", c.number }
-func (c *call) Leg() *media.Leg               { return c.leg }
-func (c *call) Hangup(reason string)          { c.once.Do(func() { c.reason = reason; close(c.over) }) }
-func (c *call) Done() <-chan struct{}         { return c.over }
+func (c *call) ID() string { return c.id }
+func (c *call) Caller() (name, number string) {
+	if now := c.now.Load(); now != nil {
+		return "", *now
+	}
+	return "", c.number
+}
+
+// becomes puts somebody else on the call, as a transfer behind a PBX does.
+func (c *call) becomes(number string) {
+	c.now.Store(&number)
+	c.renamed <- struct{}{}
+}
+func (c *call) Leg() *media.Leg       { return c.leg }
+func (c *call) Hangup(reason string)  { c.once.Do(func() { c.reason = reason; close(c.over) }) }
+func (c *call) Done() <-chan struct{} { return c.over }
 func (c *call) Reason() string {
 	select {
 	case <-c.over:
@@ -175,7 +189,7 @@ func (c *call) Reason() string {
 		return ""
 	}
 }
-func (c *call) Renamed() <-chan struct{} { return nil }
+func (c *call) Renamed() <-chan struct{} { return c.renamed }
 
 func (h *house) newCall(number string) *call {
 	h.Helper()
@@ -187,7 +201,7 @@ func (h *house) newCall(number string) *call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
-	c := &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: leg, over: make(chan struct{})}
+	c := &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: leg, over: make(chan struct{}), renamed: make(chan struct{}, 1)}
 	h.Cleanup(func() { c.Hangup("the end of the test") })
 	return c
 }

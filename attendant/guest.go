@@ -14,7 +14,6 @@ import (
 type guest struct {
 	call   Call
 	number string
-	lang   string
 	seat   *rooms.Seat
 	p      *rooms.Participant
 	keys   *attendant // hears his keys
@@ -27,9 +26,16 @@ func (o *Office) welcome(call Call, room, number string) *guest {
 		o.cfg.Log.Info("no seat for somebody invited", "room", room, "number", number, "err", err)
 		return nil
 	}
-	g := &guest{call: call, number: number, lang: o.cfg.Language(room, number), seat: seat, p: seat.Wait(call)}
-	g.keys = o.hire(call, g.p, room)
+	g := &guest{call: call, number: number, seat: seat, p: seat.Wait(call)}
+	whole := false
+	defer func() {
+		if !whole { // a panic: nobody else knows that he is here
+			g.p.Leave("internal error")
+		}
+	}()
+	g.keys = o.hire(call, g.p, room, number)
 	o.enrol(g.keys)
+	whole = true
 	return g
 }
 
@@ -53,7 +59,8 @@ func (g *guest) leave(reason string) {
 
 // takeIn brings the guest into the room and serves him from now on.
 func (o *Office) takeIn(ctx context.Context, g *guest) {
-	g.keys.lang = g.lang
+	_, g.keys.first = g.call.Caller() // he who has answered
+	g.keys.judge(g.keys.first)
 	g.keys.drain()
 	g.p.Enter()
 	o.mu.Lock()
@@ -84,7 +91,7 @@ func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendan
 	if inviter != nil {
 		gives, leaves = inviter.keys, inviter.call.Done()
 	}
-	sound := o.sound(g.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
+	sound := o.sound(g.keys.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
 	g.p.Play(sound.Looped(), false)
 	late := time.NewTimer(o.cfg.Accept)
 	defer late.Stop()

@@ -163,10 +163,7 @@ func (o *Office) Hear(e rooms.Event) {
 
 // enrol has the keys of a call go to its attendant, and dismiss ends that.
 func (o *Office) enrol(a *attendant) {
-	if a.host {
-		a.p.MakeHost()
-	}
-	a.p.SetNotices(o.notices(a.lang))
+	a.judge(a.first)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.serves[a.call.ID()] = a

@@ -149,8 +149,10 @@ func (h *house) listens(c *call) *ear {
 }
 
 // heard says how often he has heard these words, with nothing else.
-func (e *ear) heard(name prompts.Name) int {
-	words := slices.Concat(e.h.office.cfg.Prompts.Say(prompts.English, name)...)
+func (e *ear) heard(name prompts.Name) int { return e.heardIn(prompts.English, name) }
+
+func (e *ear) heardIn(lang string, name prompts.Name) int {
+	words := slices.Concat(e.h.office.cfg.Prompts.Say(lang, name)...)
 	law := make([]byte, len(words))
 	codec.PCMA.Encode(law, words)
 	e.mu.Lock()

@@ -17,10 +17,11 @@ type notice struct {
 
 // SetNotices has the participant told by himself that his room is recorded, or is not any more, if he has not heard
 // when all were told. That comes before anything else that is played to him; no key ends it; and if he steps aside or is put on hold
-// meanwhile, he is told from the beginning when he is back. n is not to be changed any more.
+// meanwhile, he is told from the beginning when he is back. Whatever he was told before was told to somebody else: it is for each who comes to
+// the phone. n is not to be changed any more.
 func (p *Participant) SetNotices(n *Notices) {
 	p.do(func(r *Room) {
-		p.notice.said, p.notice.saying = n, playing{}
+		p.notice = notice{said: n}
 		r.allowFor(n.On)
 		r.allowFor(n.Off)
 	})

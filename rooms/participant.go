@@ -68,8 +68,10 @@ func (p *Participant) ToggleMute() (muted, silenced bool) {
 // Silenced says whether a host has silenced him. It waits for the loop, one tick or so.
 func (p *Participant) Silenced() bool { return p.ask(func(*flags) {}).silenced }
 
-// MakeHost keeps hosts from silencing the participant, and undoes it if one has.
-func (p *Participant) MakeHost() { p.set(func(f *flags) { f.host, f.silenced = true, false }) }
+// SetHost says whether the participant is a host. No host silences a host; who is none any more is silent with the others.
+func (p *Participant) SetHost(host bool) {
+	p.do(func(r *Room) { p.flags.host, p.flags.silenced = host, r.silent && !host && p.phase == inside })
+}
 
 // Deafen keeps the participant from hearing the others.
 func (p *Participant) Deafen() { p.set(func(f *flags) { f.deaf = true }) }
