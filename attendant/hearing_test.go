@@ -44,22 +44,37 @@ func packetOf(hz float64, n int) []byte {
 	return append(b, law...)
 }
 
-// pitched says whether the tone is in the last 200 ms that he has heard, at -40 dBFS or more.
+// window is how many samples tell a pitch: 200 ms.
+const window = 1600
+
+// pitched says whether the tone is in the last 200 ms that he has heard, at -26 dBFS or more, which is half a tone of ours.
 func (e *ear) pitched(hz float64) bool {
-	const window = 1600
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.law) < window {
-		return false
+	return len(e.law) >= window && pitchedIn(e.law[len(e.law)-window:], hz)
+}
+
+// everPitched says whether it is anywhere in what he has heard.
+func (e *ear) everPitched(hz float64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for law := e.law; len(law) >= window; law = law[window/4:] {
+		if pitchedIn(law[:window], hz) {
+			return true
+		}
 	}
+	return false
+}
+
+func pitchedIn(law []byte, hz float64) bool {
 	pcm := make([]int16, window)
-	codec.PCMA.Decode(pcm, e.law[len(e.law)-window:])
+	codec.PCMA.Decode(pcm, law)
 	var re, im float64
 	for i, s := range pcm {
 		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / 8000)
 		re, im = re+cos*float64(s), im+sin*float64(s)
 	}
-	return math.Hypot(re, im)*2/window > 328
+	return math.Hypot(re, im)*2/window > 1600
 }
 
 func (e *ear) hearsTone(hz float64) {

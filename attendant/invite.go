@@ -132,7 +132,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 		early.leave("another phone has answered")
 		if g = a.office.welcome(call, a.room, r.Number); g == nil {
 			call.Hangup("no seat in the room")
-			return dialout.Outcome{State: dialout.Failed}, nil
+			return dialout.Outcome{State: dialout.Failed, Cause: roomFull}, nil
 		}
 	}
 	g.call = call
@@ -198,11 +198,17 @@ func (a *attendant) tell(o dialout.Outcome, number string) {
 		name = whyFailed(o.Cause)
 	}
 	a.p.StepAside(nil)
-	a.p.Play(tone, true)
-	if a.heardOut(toneTime) {
-		a.heardOut(a.say(prompts.Digits(number), name))
+	if o.Cause != dialout.AlreadyIn && o.Cause != dialout.AlreadyCalled { // there is nothing wrong with it
+		a.p.Play(tone, true)
+		if !a.heardOut(toneTime) {
+			return
+		}
 	}
+	a.heardOut(a.say(prompts.Digits(number), name))
 }
+
+// roomFull is the cause when there is no seat for whom somebody wants to bring in.
+const roomFull dialout.Cause = "the room is full"
 
 // whyFailed is what is said of the causes that somebody can do something about.
 func whyFailed(cause dialout.Cause) prompts.Name {
@@ -213,6 +219,14 @@ func whyFailed(cause dialout.Cause) prompts.Name {
 		return prompts.NotAllowed
 	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily:
 		return prompts.CallLimit
+	case dialout.NoLine:
+		return prompts.NoLine
+	case dialout.AlreadyIn:
+		return prompts.AlreadyIn
+	case dialout.AlreadyCalled:
+		return prompts.AlreadyRung
+	case roomFull:
+		return prompts.Full
 	}
 	return prompts.Failed
 }
