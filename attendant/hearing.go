@@ -12,7 +12,7 @@ type hearing struct {
 	*attendant
 	early *guest // whose sound he hears; nil: nobody's
 	of    way    // what he hears
-	rings bool   // he hears our ringing
+	rings bool   // he hears our ringing, until there is any sound of that
 }
 
 // way is one of those that a dial-out tries.
@@ -27,13 +27,12 @@ func (h *hearing) follow(c dialout.Change) {
 	}
 	if sounds && h.early == nil {
 		if h.early = h.office.welcome(call, h.room, c.Number); h.early != nil {
-			h.p.StopPlaying()
 			h.p.StepAside(h.early.p)
 		}
 	}
-	if c.State == dialout.Ringing && h.early == nil && !h.rings {
+	if c.State == dialout.Ringing && !h.rings { // RFC 3960 section 3.2: after a 180, as long as no sound comes, whatever its SDP promises
 		h.rings = true
-		h.p.Play(rooms.Ringback, false)
+		h.p.PlayTillSound(rooms.Ringback)
 	}
 }
 

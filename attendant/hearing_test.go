@@ -139,3 +139,24 @@ func TestTheInviterHearsWhatIsBeingTried(t *testing.T) {
 	answer <- dialout.Result{Outcome: dialout.Outcome{State: dialout.Answered}, Call: third, Number: "104", Policy: dialout.Straight}
 	h.wantInside("5234", "101", "third")
 }
+
+// A 180 with SDP, and no sound comes: Ann hears it ring all the same, until there is something to be heard.
+func TestEarlyMediaWithoutSound(t *testing.T) {
+	h := newHouse(t, nil)
+	carl := h.newCall("103")
+	phone := h.listens(carl)
+	steps, _ := h.stepping()
+	ann := h.comes("101", "5234", "")
+	hears := h.listens(ann)
+	ann.presses("*1103#")
+	steps <- dialout.Change{State: dialout.Trying, Number: "103", Trunk: "a"}
+	steps <- dialout.Change{State: dialout.Ringing, Number: "103", Trunk: "a", Early: carl}
+	h.wantInside("5234", "-101", "(103)")
+	hears.hearsTone(ringback)
+	phone.says(700)
+	hears.hearsTone(700)
+	steps <- dialout.Change{State: dialout.Ringing, Number: "103", Trunk: "a", Early: carl}
+	h.wantInside("5234", "-101", "(103)")
+	ann.presses("5")
+	h.wantInside("5234", "101")
+}

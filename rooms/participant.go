@@ -31,6 +31,7 @@ type Participant struct {
 	spared bool    // the announcement of now is none of his
 	rights rights  // in this tick
 	speaks bool    // there is something of him in this tick, whoever may hear it
+	spoken bool    // there was in some tick, or is
 	heard  bool    // is part of this tick's sum
 	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory

@@ -91,7 +91,11 @@ func (p *Participant) listen(now int64, frame []int16) {
 
 // pushAside sends somebody who is aside what is played to him, and what his mate says.
 func (r *Room) pushAside(d *desk, p *Participant, now int64) {
-	own, mate := r.privately(p), p.mate
+	mate := p.mate
+	if p.own.till && mate != nil && mate.spoken {
+		p.own = playing{}
+	}
+	own := r.privately(p)
 	if own == nil && (mate == nil || !mate.speaks) {
 		r.pushShared(p, now, &d.silent, r.work.quiet)
 		return
