@@ -51,7 +51,7 @@ func (r *Room) private(p *Participant) *playing {
 		return &p.own
 	case r.words.tapes:
 		return nil
-	case n.said == nil || n.knows == r.taped || r.words.waitsFor(Tapes):
+	case n.knows == r.taped || n.said == nil || r.words.waitsFor(Tapes):
 		return &p.own
 	case n.saying.tone != nil:
 	case r.taped:

@@ -24,7 +24,6 @@ type Participant struct {
 	awaits int  // ticks in which his first packet could have come, up to patience
 	keys   keys
 	own    playing      // a tone for him alone; while it plays he hears no other
-	notice notice       // of the recording; before his own
 	mate   *Participant // whom he hears while he is aside; nil: nobody
 	gains  gains
 	round  int     // the chime's round that announces him, which he need not hear
@@ -35,6 +34,7 @@ type Participant struct {
 	heard  bool    // is part of this tick's sum
 	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory
+	notice notice  // of the recording; before his own
 }
 
 // ID is the call's.
