@@ -326,7 +326,7 @@ func (h *house) list() []string {
 
 // What ends the digits: #, a pause, as many as there may be; * gives it up.
 func TestDiallingEnds(t *testing.T) {
-	for keys, want := range map[string]string{"103#": "103", "10": "10", "12345678901": "12345678901", "55*": "", "#": ""} {
+	for keys, want := range map[string]string{"103#": "103", "10": "10", "12345678901": "12345678901", "12345678901#": "12345678901", "123456789012": "123456789012", "1234567890123#": "1234567890123", "55*": "", "#": ""} {
 		t.Run(keys, func(t *testing.T) {
 			h := newHouse(t, nil)
 			h.script = func(context.Context, dialout.Request, func(dialout.Change)) dialout.Result {

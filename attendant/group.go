@@ -22,8 +22,6 @@ func (a *attendant) callGroup(ctx context.Context, group string) {
 		a.log.Info("there is no such group", "group", group)
 	case err != nil:
 		a.log.Warn("the group cannot be called", "group", group, "err", err)
-	default:
-		a.log.Info("calls a group", "group", group, "called", called)
 	}
 	a.announceCalled(called, err)
 	if errors.Is(err, dialout.ErrNoGroup) && a.office.cfg.ReleaseUnknown {
@@ -39,7 +37,9 @@ func (a *attendant) callMissing(ctx context.Context) {
 		return
 	}
 	called, err := a.office.cfg.Groups.Missing(ctx, a.room, a.number)
-	a.log.Info("calls those who are missing", "called", called, "err", err)
+	if err != nil && !errors.Is(err, dialout.ErrNoGroup) && ctx.Err() == nil {
+		a.log.Warn("those who are missing cannot be called", "called", called, "err", err)
+	}
 	a.announceCalled(called, err)
 }
 

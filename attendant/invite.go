@@ -16,14 +16,18 @@ func (a *attendant) invite(ctx context.Context) {
 		return
 	}
 	a.goAway()
-	defer a.comeBack()
 	number, ok := a.collect()
 	if !ok || a.over() {
+		a.comeBack()
+		if number == "" && !a.forgiven {
+			a.p.Play(rooms.Refused, true) // the dial tone has ended, and he is heard again
+		}
 		return
 	}
-	a.log.Info("invites", "number", number)
+	defer a.comeBack()
+	a.log.Debug("invites", "number", number)
 	outcome, g := a.dial(ctx, number)
-	a.log.Info("invited", "number", number, "outcome", outcome.String())
+	a.log.Debug("invited", "number", number, "outcome", outcome.String())
 	if g != nil {
 		a.invited = g
 		return
@@ -31,11 +35,20 @@ func (a *attendant) invite(ctx context.Context) {
 	a.tell(outcome, number)
 }
 
-// collect is the number that he dials: up to so many digits, ended by # or a pause; * gives it up.
+// beyond is how long a number that is as long as one may be is waited with, in case that he is not at its end: else somebody's phone
+// would ring whose number begins like the one that he means.
+const beyond = 700 * time.Millisecond
+
+// mostCollected is how many keys of a number are waited for at all.
+const mostCollected = 32
+
+// collect is the number that he dials, ended by #, by a pause, or by its length; * gives it up.  One that is too long is for the dialler to
+// refuse.
 func (a *attendant) collect() (number string, ok bool) {
 	a.p.Play(rooms.DialTone, true)
 	a.hashes = true
-	for wait := a.office.cfg.First; len(number) < a.office.cfg.MaxDigits; wait = a.office.cfg.Pause {
+	wait := a.office.cfg.First
+	for len(number) < mostCollected {
 		key, pressed := a.key(wait)
 		switch {
 		case !pressed || key == '#':
@@ -47,6 +60,9 @@ func (a *attendant) collect() (number string, ok bool) {
 			return "", false
 		}
 		number += string(rune(key))
+		if wait = a.office.cfg.Pause; len(number) >= a.office.cfg.MaxDigits {
+			wait = min(wait, beyond)
+		}
 	}
 	return number, true
 }
