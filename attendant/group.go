@@ -13,7 +13,7 @@ import (
 func (a *attendant) callGroup(ctx context.Context, group string) {
 	called, err := 0, dialout.ErrNoGroup
 	if a.office.cfg.Groups != nil {
-		called, err = a.office.cfg.Groups.Call(ctx, a.room, group, a.number)
+		called, err = a.office.cfg.Groups.Call(ctx, a.conference(), group, a.caller())
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -38,7 +38,7 @@ func (a *attendant) callMissing(ctx context.Context) {
 		a.say(prompts.EmptyGroup)
 		return
 	}
-	called, err := a.office.cfg.Groups.Missing(ctx, a.room, a.number)
+	called, err := a.office.cfg.Groups.Missing(ctx, a.conference(), a.caller())
 	a.log.Info("calls those who are missing", "called", called, "err", err)
 	a.announceCalled(called, err)
 }
@@ -65,7 +65,7 @@ func (a *attendant) result() {
 		a.say(prompts.EmptyGroup)
 		return
 	}
-	r := a.office.cfg.Groups.Report(a.room)
+	r := a.office.cfg.Groups.Report(a.conference())
 	if r.Total == 0 {
 		a.say(prompts.EmptyGroup)
 		return

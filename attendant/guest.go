@@ -20,14 +20,14 @@ type guest struct {
 }
 
 // welcome takes a call that was dialled into the ante-room; nil when there is no seat.
-func (o *Office) welcome(call Call, room, number string) *guest {
-	seat, err := o.cfg.Rooms.ReserveInvited(room)
+func (o *Office) welcome(call Call, room dialout.Room, number string) *guest {
+	seat, err := o.cfg.Rooms.ReserveInvited(room.Number, room.Incarnation)
 	if err != nil {
-		o.cfg.Log.Info("no seat for somebody invited", "room", room, "number", number, "err", err)
+		o.cfg.Log.Info("no seat for somebody invited", "room", room.Number, "number", number, "err", err)
 		return nil
 	}
-	g := &guest{call: call, number: number, lang: o.cfg.Language(room, number), seat: seat, p: seat.Wait(call)}
-	g.keys = o.hire(call, g.p, room)
+	g := &guest{call: call, number: number, lang: o.cfg.Language(room.Number, number), seat: seat, p: seat.Wait(call)}
+	g.keys = o.hire(call, g.p, room.Number)
 	o.enrol(g.keys)
 	return g
 }

@@ -68,7 +68,7 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 	defer giveUp(nil)
 	changes, results := make(chan dialout.Change, 16), make(chan dialout.Result, 1)
 	go func() { // ends with Dial; results is waited for below
-		results <- a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.room, Caller: a.number, Number: number}, func(c dialout.Change) {
+		results <- a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.conference(), Caller: a.number, Number: number}, func(c dialout.Change) {
 			select {
 			case changes <- c:
 			default: // he is told of the next one
@@ -98,7 +98,7 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 // follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
 func (a *attendant) follow(c dialout.Change, early *guest) *guest {
 	if call, ok := c.Early.(Call); ok && early == nil {
-		if early = a.office.welcome(call, a.room, c.Number); early != nil {
+		if early = a.office.welcome(call, a.conference(), c.Number); early != nil {
 			a.p.StopPlaying()
 			a.p.StepAside(early.p)
 			return early
@@ -136,7 +136,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	g := early
 	if g == nil || g.call.ID() != call.ID() {
 		early.leave("another phone has answered")
-		if g = a.office.welcome(call, a.room, r.Number); g == nil {
+		if g = a.office.welcome(call, a.conference(), r.Number); g == nil {
 			call.Hangup("no seat in the room")
 			return dialout.Outcome{State: dialout.Failed}, nil
 		}

@@ -7,7 +7,7 @@ import (
 
 // place is a number in a room. While somebody is called there, or talks, it is claimed, and nobody dials it.
 type place struct {
-	room string
+	room Room
 	key  Key
 }
 
@@ -22,7 +22,7 @@ func (d *Dialer) begin(j *dial, key Key) Cause {
 	if _, claimed := d.claims[place{j.Room, key}]; claimed {
 		return AlreadyCalled
 	}
-	if cause := d.usage.begin(dayOf(time.Now(), d.config.Location), j.Room, j.lease.Caller, d.config.Limits); cause != "" {
+	if cause := d.usage.begin(dayOf(time.Now(), d.config.Location), j.Room.Number, j.lease.Caller, d.config.Limits); cause != "" {
 		return cause
 	}
 	d.hold(&j.lease, key)
@@ -49,7 +49,7 @@ func (d *Dialer) claim(l *Lease, key Key) bool {
 }
 
 // talks reports whether a number that was called into a room has been answered, and the call goes on.
-func (d *Dialer) talks(room string, key Key) bool {
+func (d *Dialer) talks(room Room, key Key) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.claims[place{room, key}]
@@ -91,7 +91,7 @@ func (d *Dialer) drop(l *Lease) {
 	for _, key := range l.Keys {
 		delete(d.claims, place{l.Room, key})
 	}
-	d.usage.end(l.Room, l.Caller)
+	d.usage.end(l.Room.Number, l.Caller)
 }
 
 // note counts the outcome and logs it.

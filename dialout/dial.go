@@ -9,7 +9,7 @@ import (
 
 // Request asks for one person by one number. Number and Room are required.
 type Request struct {
-	Room   string        // into which he is invited
+	Room   Room          // into which he is invited
 	Caller string        // the number of who invites; counts against his limits
 	Number string        // as dialled, or as it stands in a list
 	Trunk  string        // the one trunk to take; empty: those that take the number, in their order
@@ -41,7 +41,7 @@ type Result struct {
 // Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
 // that are not dialled again meanwhile. Plain data, for [Dialer.Adopt].
 type Lease struct {
-	Room   string
+	Room   Room
 	Caller Key
 	Trunk  string
 	Keys   []Key
@@ -100,9 +100,9 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 
 // inRoom is the numbers that need not be dialled because they are in the room already: the inviter is,
 // or is about to be.
-func (d *Dialer) inRoom(room, caller string) map[Key]bool {
+func (d *Dialer) inRoom(room Room, caller string) map[Key]bool {
 	in := map[Key]bool{d.rules.Key(caller): true}
-	for _, number := range d.config.Present(room) {
+	for _, number := range d.config.Present(room.Number) {
 		in[d.rules.Key(number)] = true
 	}
 	delete(in, "") // who has no number is nobody in particular

@@ -158,11 +158,11 @@ func TestARoomThatEndsCancelsWhatRings(t *testing.T) {
 		x.phone("102").rings(0)
 		var done sync.WaitGroup
 		other := into("102")
-		other.Room = "7777"
+		other.Room = conference("7777")
 		done.Go(func() { x.wantDial(d, into("101"), "queued, trying, ringing, cancelled") })
 		done.Go(func() { x.wantDial(d, other, "queued, trying, ringing, no answer") })
 		time.Sleep(time.Second)
-		d.CancelRoom("5234")
+		d.CancelRoom(conference("5234"))
 		done.Wait()
 		x.wantLog(`0s INVITE 101@pbx
 			0s INVITE 102@pbx
@@ -208,7 +208,7 @@ func TestNobodyIsCalledTwiceIntoARoom(t *testing.T) {
 		time.Sleep(time.Second)
 		x.wantDial(d, into("+79161234567"), "failed: already being called")
 		other := into("89161234567")
-		other.Room = "7777" // into another room: Errorf of the exchange looks at rooms as well
+		other.Room = conference("7777") // into another room: Errorf of the exchange looks at rooms as well
 		x.phone("89161234567").fails(0, 486)
 		x.wantDial(d, other, "queued, trying, busy")
 		done.Wait()
@@ -416,7 +416,7 @@ func TestAClosedDialer(t *testing.T) {
 		if got := x.live(); len(got) != 1 {
 			t.Errorf("a call that was answered is its owner's to end; live: %v", got)
 		}
-		d.Adopt(Lease{Room: "1"}, &fakeCall{})
+		d.Adopt(Lease{Room: conference("1")}, &fakeCall{})
 		d.Close()
 		x.wantLog("0s INVITE 102@pbx\n0s INVITE 101@pbx\n1s CANCEL 101@pbx: the server is shutting down")
 	})

@@ -127,7 +127,7 @@ func (cfg *Config) compile() (*Rulebook, []*trunk, error) {
 func (d *Dialer) Rules() *Rulebook { return d.rules }
 
 // CancelRoom cancels what rings for a room that has ended. It does not wait for that.
-func (d *Dialer) CancelRoom(room string) {
+func (d *Dialer) CancelRoom(room Room) {
 	d.cancel(func(j *dial) bool { return j.Room == room }, ErrRoomEnded)
 }
 

@@ -319,8 +319,16 @@ func two() Config {
 	return c
 }
 
+// conference is the first one in the room of that number.
+func conference(number string) Room { return Room{Number: number} }
+
+// by is somebody who presses the key, on his first call.
+func by(number string) Caller { return Caller{Number: number, Call: "call of " + number} }
+
 // into asks for a number into room 5234, on behalf of 12.
-func into(number string) Request { return Request{Room: "5234", Caller: "12", Number: number} }
+func into(number string) Request {
+	return Request{Room: conference("5234"), Caller: "12", Number: number}
+}
 
 // dial dials and returns how it ended, as text: the outcome, and who answered where to meet what.
 func (x *exchange) dial(d *Dialer, req Request) string {

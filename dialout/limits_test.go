@@ -19,7 +19,7 @@ func TestLimits(t *testing.T) {
 			x.phone(fmt.Sprint(100 + i)).answers(0)
 		}
 		from := func(room, caller string, number int) Request {
-			return Request{Room: room, Caller: caller, Number: fmt.Sprint(number)}
+			return Request{Room: conference(room), Caller: caller, Number: fmt.Sprint(number)}
 		}
 		const good = "queued, trying, answered on %d@pbx: straight"
 		can := func(room, caller string, number int) {

@@ -106,6 +106,7 @@ func (s MemberState) String() string {
 
 // GroupState is a group that was called into a room. Plain data.
 type GroupState struct {
-	Room, Group string
-	Members     []MemberState
+	Room    Room
+	Group   string
+	Members []MemberState
 }

@@ -106,19 +106,19 @@ func (a *affair) happens() {
 	o := a.office
 	defer o.dialer.Close() // also when it went wrong: nothing may be left in fake time
 	defer o.groups.Close()
-	room := func(t *rapid.T) string { return rapid.SampledFrom([]string{"1", "2"}).Draw(t, "room") }
+	room := func(t *rapid.T) Room { return conference(rapid.SampledFrom([]string{"1", "2"}).Draw(t, "room")) }
 	a.Repeat(map[string]func(*rapid.T){
 		"press": func(t *rapid.T) {
 			group := rapid.SampledFrom([]string{"100", "200"}).Draw(t, "group")
-			if _, err := o.groups.Call(context.Background(), room(t), group, rapid.SampledFrom([]string{"20", "90"}).Draw(t, "caller")); err != nil {
+			if _, err := o.groups.Call(context.Background(), room(t), group, by(rapid.SampledFrom([]string{"20", "90"}).Draw(t, "caller"))); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"missing": func(t *rapid.T) { o.groups.Missing(context.Background(), room(t), "90") },
+		"missing": func(t *rapid.T) { o.groups.Missing(context.Background(), room(t), by("90")) },
 		"time": func(t *rapid.T) {
 			time.Sleep(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second / 2)
 		},
-		"give up": func(t *rapid.T) { o.groups.GiveUp(room(t), "90") },
+		"give up": func(t *rapid.T) { o.groups.GiveUp(by("90").Call) },
 		"end room": func(t *rapid.T) {
 			o.groups.EndRoom(room(t))
 			synctest.Wait() // it does not wait for the CANCELs, and forgets whom it has called
@@ -127,7 +127,7 @@ func (a *affair) happens() {
 			number := rapid.SampledFrom([]string{"10", "31", "40"}).Draw(t, "number")
 			o.enters(number)
 			for _, room := range []string{"1", "2"} {
-				o.groups.Arrived(room, number)
+				o.groups.Arrived(conference(room), number)
 			}
 		},
 		"go": func(t *rapid.T) { o.leaves(rapid.SampledFrom([]string{"10", "31", "40"}).Draw(t, "number")) },
@@ -144,7 +144,7 @@ func (a *affair) happens() {
 			synctest.Wait()
 			about := append(o.live(), o.present("")...)
 			for _, room := range []string{"1", "2"} {
-				for _, state := range o.groups.States(room) {
+				for _, state := range o.groups.States(conference(room)) {
 					for _, m := range state.Members {
 						here := slices.ContainsFunc(about, func(n string) bool { return n[0] == m.Extension[0] || n[0] == '7' || n[0] == '2' })
 						if m.State == In && m.Extension != "20" && !here {
@@ -158,7 +158,7 @@ func (a *affair) happens() {
 	time.Sleep(5 * time.Minute) // whatever rings has had its time
 	synctest.Wait()
 	for _, room := range []string{"1", "2"} {
-		for _, state := range o.groups.States(room) {
+		for _, state := range o.groups.States(conference(room)) {
 			for _, m := range state.Members {
 				if m.State.UnderWay() {
 					a.Errorf("in room %s, group %s, there is no end of %v", room, state.Group, m)

@@ -49,7 +49,7 @@ func (d *Dialer) Adopt(l Lease, call Call) {
 		return
 	}
 	held := Lease{Room: l.Room, Caller: l.Caller, Trunk: l.Trunk}
-	d.usage.again(dayOf(time.Now(), d.config.Location), l.Room, l.Caller)
+	d.usage.again(dayOf(time.Now(), d.config.Location), l.Room.Number, l.Caller)
 	for _, key := range slices.Compact(slices.Sorted(slices.Values(l.Keys))) {
 		if _, claimed := d.claims[place{l.Room, key}]; !claimed {
 			d.hold(&held, key)

@@ -56,7 +56,7 @@ func (r Result) level() slog.Level {
 
 // attrs are what the log says of a dial-out.
 func (r Result) attrs(req Request, took time.Duration) []slog.Attr {
-	attrs := []slog.Attr{slog.String("room", req.Room), slog.String("from", req.Caller), slog.String("number", r.Number)}
+	attrs := []slog.Attr{slog.String("room", req.Room.Number), slog.String("from", req.Caller), slog.String("number", r.Number)}
 	if r.Trunk != "" {
 		attrs = append(attrs, slog.String("trunk", r.Trunk))
 	}
