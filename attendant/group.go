@@ -47,6 +47,8 @@ func (a *attendant) announceCalled(called int, err error) {
 	switch {
 	case errors.Is(err, dialout.ErrNoGroup):
 		a.say(prompts.UnknownGroup)
+	case errors.Is(err, dialout.ErrLimit):
+		a.say(prompts.CallLimit)
 	case err != nil:
 		a.say(prompts.DirectoryUnavailable)
 	case called > 0:

@@ -19,12 +19,16 @@ type guest struct {
 	keys   *attendant // hears his keys
 }
 
-// welcome takes a call that was dialled into the ante-room; nil when there is no seat.
-func (o *Office) welcome(call Call, room dialout.Room, number string) *guest {
-	seat, err := o.cfg.Rooms.ReserveInvited(room.Number, room.Incarnation)
-	if err != nil {
-		o.cfg.Log.Info("no seat for somebody invited", "room", room.Number, "number", number, "err", err)
-		return nil
+// welcome takes a call that was dialled into the ante-room, on the seat that was kept for it, or if none was on another; nil when there is
+// no seat.
+func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialout.Seat) *guest {
+	seat, ok := kept.(*rooms.Seat)
+	if !ok {
+		var err error
+		if seat, err = o.cfg.Rooms.ReserveInvited(room.Number, room.Incarnation); err != nil {
+			o.cfg.Log.Info("no seat for somebody invited", "room", room.Number, "number", number, "err", err)
+			return nil
+		}
 	}
 	g := &guest{call: call, number: number, lang: o.cfg.Language(room.Number, number), seat: seat, p: seat.Wait(call)}
 	g.keys = o.hire(call, g.p, room.Number)
@@ -114,7 +118,7 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
 	if !ok {
 		return dialout.Failed
 	}
-	g := o.welcome(call, who.Lease.Room, who.Number)
+	g := o.welcome(call, who.Lease.Room, who.Number, who.Seat)
 	if g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed

@@ -98,7 +98,7 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 // follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
 func (a *attendant) follow(c dialout.Change, early *guest) *guest {
 	if call, ok := c.Early.(Call); ok && early == nil {
-		if early = a.office.welcome(call, a.conference(), c.Number); early != nil {
+		if early = a.office.welcome(call, a.conference(), c.Number, nil); early != nil {
 			a.p.StopPlaying()
 			a.p.StepAside(early.p)
 			return early
@@ -134,11 +134,14 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 		return r.Outcome, nil
 	}
 	g := early
+	if g != nil && g.call.ID() == call.ID() && r.Seat != nil {
+		r.Seat.Release() // he sits already
+	}
 	if g == nil || g.call.ID() != call.ID() {
 		early.leave("another phone has answered")
-		if g = a.office.welcome(call, a.conference(), r.Number); g == nil {
+		if g = a.office.welcome(call, a.conference(), r.Number, r.Seat); g == nil {
 			call.Hangup("no seat in the room")
-			return dialout.Outcome{State: dialout.Failed}, nil
+			return dialout.Outcome{State: dialout.Failed, Cause: dialout.RoomFull}, nil
 		}
 	}
 	g.call = call
@@ -217,7 +220,7 @@ func whyFailed(cause dialout.Cause) prompts.Name {
 		return prompts.WrongNumber
 	case dialout.NotAllowed, dialout.Loop, dialout.NoTrunk:
 		return prompts.NotAllowed
-	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily:
+	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily, dialout.TrunkDaily:
 		return prompts.CallLimit
 	}
 	return prompts.Failed

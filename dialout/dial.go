@@ -3,6 +3,7 @@ package dialout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -36,6 +37,7 @@ type Result struct {
 	Trunk  string // over which; empty: none was tried
 	Policy Policy // what he meets; of an answered call
 	Lease  Lease  // what the call holds while it lasts; of an answered call
+	Seat   Seat   // that was kept for him; given back when the call ends, if nobody has taken it; nil: Config.Reserve is
 }
 
 // Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
@@ -55,6 +57,10 @@ type dial struct {
 	watch  func(Change)
 	giveUp context.CancelCauseFunc
 	lease  Lease
+	seat   Seat // nil: none is kept yet
+
+	counted bool // it has had a line, and counts for Limits.RoomAtOnce and CallerAtOnce; guarded by the Dialer's lock, and so is spent
+	spent   bool // and over a trunk that is not internal: for RoomDaily and CallerDaily
 
 	redirected int       // how many numbers of 302s were dialled
 	deadline   time.Time // until which it waits for lines
@@ -81,19 +87,22 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	if cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: cmp.Or(number, req.Number)}, 0)
 	}
-	if watch == nil {
-		watch = func(Change) {}
+	watching := func(c Change) {
+		if watch != nil {
+			d.guard("watching a dial-out", func() { watch(c) })
+		}
 	}
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	began := time.Now()
-	j := &dial{Request: req, dialer: d, watch: watch, giveUp: giveUp, deadline: began.Add(req.Wait)}
+	j := &dial{Request: req, dialer: d, watch: watching, giveUp: giveUp, deadline: began.Add(req.Wait)}
 	j.Ring = cmp.Or(req.Ring, d.config.Ring)
 	if cause := d.begin(j, key); cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
 	}
 	defer d.running.Done()
-	r := j.run(ctx, number)
+	r := Result{Outcome: failed(Broken), Number: number}
+	d.guard("dial-out", func() { r = j.run(ctx, number) })
 	d.end(j, &r)
 	return d.note(req, r, time.Since(began))
 }
@@ -107,6 +116,22 @@ func (d *Dialer) inRoom(room Room, caller string) map[Key]bool {
 	}
 	delete(in, "") // who has no number is nobody in particular
 	return in
+}
+
+// sit keeps a seat for him, so that nobody answers for whom there is none. The outcome is why not; zero: he has one.
+func (j *dial) sit() Outcome {
+	if j.seat != nil || j.dialer.config.Reserve == nil {
+		return Outcome{}
+	}
+	seat, err := j.dialer.config.Reserve(j.Room)
+	switch {
+	case errors.Is(err, ErrRoomEnded):
+		return Outcome{State: Cancelled}
+	case err != nil:
+		return failed(RoomFull)
+	}
+	j.seat = seat
+	return Outcome{}
 }
 
 // run tries the number, and where it is redirected to, until somebody answers or says no.
@@ -167,14 +192,24 @@ func (j *dial) reach(ctx context.Context, number string, asked Policy) (r Result
 	r = Result{Outcome: failed(cause), Number: number}
 	for len(ways) > 0 {
 		j.watch(Change{State: Queued, Number: number})
-		way, why := d.line(ctx, ways, max(0, time.Until(j.deadline)))
+		way, why := d.line(ctx, j, ways, max(0, time.Until(j.deadline)))
+		if way.trunk != nil {
+			why = failed(Broken)
+			if d.guard("keeping a seat", func() { why = j.sit() }); why != (Outcome{}) {
+				d.takeBack(j, way.trunk)
+				way.trunk = nil
+			}
+		}
 		if way.trunk == nil {
 			if r.Trunk == "" || why.State == Cancelled { // else the attempt before says more
 				r.Outcome = why
 			}
 			return r, nil
 		}
-		call, outcome, failure := j.attempt(ctx, way, number)
+		var call Call
+		var failure *Failure
+		outcome := failed(Broken)
+		d.guard("attempt", func() { call, outcome, failure = j.attempt(ctx, way, number) })
 		r = Result{Outcome: outcome, Number: number, Trunk: way.Name, Call: call}
 		if call != nil {
 			r.Policy = d.rules.Policy(asked, number, &way.Trunk)

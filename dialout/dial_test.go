@@ -24,6 +24,24 @@ func TestSomebodyAnswers(t *testing.T) {
 	})
 }
 
+// His phone is switched off, as the PBX knows: that is not the trunk's trouble, the carrier is not asked, and he is called at his other
+// number.
+func TestAPhoneThatIsNotThere(t *testing.T) {
+	gathering(t, two(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101,102", "103")
+		for _, number := range []string{"101", "103"} {
+			o.phone(number).then(step{failure: &Failure{Class: Absent, Code: 480}})
+		}
+		o.phone("102").answers(0)
+		o.press(2)
+		o.wantReport("1 of 2; missing: 103: unreachable (480)")
+		o.wantLog("0s INVITE 101@pbx\n0s INVITE 102@pbx\n0s INVITE 103@pbx\n0s 102@pbx is in")
+		if s := o.dialer.Stats(); s.Trunks[0].Failovers != 0 {
+			t.Errorf("figures: %+v", s.Trunks)
+		}
+	})
+}
+
 // TestEveryFinalResponseHasItsName: what comes of it, and that a second trunk is tried only where that may help.
 func TestEveryFinalResponseHasItsName(t *testing.T) {
 	for _, c := range []struct {

@@ -88,6 +88,8 @@ func NewGroups(cfg GroupsConfig) *Groups {
 	if cfg.OnChange == nil {
 		cfg.OnChange = func(GroupChange) {}
 	}
+	changed := cfg.OnChange
+	cfg.OnChange = func(c GroupChange) { cfg.Dialer.guard("telling of a member", func() { changed(c) }) }
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

@@ -11,8 +11,8 @@ import (
 
 // Call calls everybody of the group who is not in the room and not being called: all of them when the key
 // is pressed first, and those who are missing when it is pressed again. by is who has pressed it. It reads the list, waiting for ctx, and returns how many are
-// being called; it does not wait for them. The error is or wraps ErrNoGroup, ErrStoreDown, ErrClosed or
-// ctx's own. A member who is in the list twice is called once. Of a list that cannot be read now Missing
+// being called, without those whom the rules or today's limits keep from it; it does not wait for them. The error is or wraps ErrNoGroup,
+// ErrStoreDown, ErrClosed, ErrLimit or ctx's own. A member who is in the list twice is called once. Of a list that cannot be read now Missing
 // makes another attempt.
 func (g *Groups) Call(ctx context.Context, room Room, group string, by Caller) (called int, err error) {
 	list, err := g.config.Store.Members(ctx, group)
@@ -46,7 +46,7 @@ func (g *Groups) callAll(ctx context.Context, room Room, group string, by Caller
 	g.endOlder(room)
 	c := g.call(room, group)
 	c.update(found)
-	return g.press(c, by, in), nil
+	return g.press(c, by, in)
 }
 
 // endOlder gives up what rings for the conferences that there were before under the number of that one, if it has not been told yet that
@@ -72,10 +72,18 @@ func (g *Groups) remember(ctx context.Context, room Room, group string) {
 // of Call, joined; a group that cannot be read does not keep the others from being called.
 func (g *Groups) Missing(ctx context.Context, room Room, by Caller) (called int, err error) {
 	var errs []error
+	var limited error
 	for _, group := range g.groupsIn(room) {
 		n, err := g.Call(ctx, room, group, by)
 		called += n
-		errs = append(errs, err)
+		if !errors.Is(err, ErrLimit) {
+			errs = append(errs, err)
+		} else {
+			limited = err
+		}
+	}
+	if called == 0 {
+		errs = append(errs, limited)
 	}
 	return called, errors.Join(errs...)
 }
@@ -145,12 +153,14 @@ func (c *groupCall) update(found []*member) {
 	c.members = found
 }
 
-// press starts the search for those who are missing and returns how many they are. The lock is held.
-func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) int {
+// press starts the search for those who are missing and returns how many of them will be dialled; what becomes of the others comes out
+// of their search all the same. The error is ErrLimit if there are none for the limits. The lock is held.
+func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) (called int, err error) {
 	ctx, giveUp := context.WithCancelCause(context.Background())
 	p := &press{room: c.room, call: by.Call, giveUp: giveUp}
 	turn := make(chan struct{})
 	close(turn)
+	forecast := g.dialer.forecast(c.room, by.Number)
 	for _, m := range c.members {
 		if m.stop != nil || g.here(c, m, in) {
 			continue
@@ -163,6 +173,11 @@ func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) int {
 		m.stop = stop
 		m.state.Outcome, m.state.Number, m.state.Since = Outcome{State: Queued}, "", time.Now()
 		p.left++
+		if cause := forecast.admits(m.ways); cause == "" {
+			called++
+		} else if cause.limits() {
+			err = ErrLimit
+		}
 		next := make(chan struct{})
 		s := &search{
 			Groups: g, call: c, member: m, press: p, caller: by.Number, in: in,
@@ -176,7 +191,10 @@ func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) int {
 	} else {
 		g.presses[p] = struct{}{}
 	}
-	return p.left
+	if called > 0 {
+		err = nil
+	}
+	return called, err
 }
 
 // here reports whether a member is in the room: in is who is, by the roster, and who has answered a call of

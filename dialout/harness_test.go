@@ -50,6 +50,7 @@ type step struct {
 	progress *Progress
 	answer   bool
 	failure  error
+	panics   string
 }
 
 func (p *phone) then(s step) *phone { p.script = append(p.script, s); return p }
@@ -207,6 +208,9 @@ func (x *exchange) Invite(ctx context.Context, a Attempt, progress func(Progress
 			return x.cancelled(ctx, a, p, progress)
 		}
 		switch {
+		case s.panics != "":
+			x.unwanted(a)
+			panic(s.panics)
 		case s.answer:
 			x.unwanted(a)
 			return x.answered(p, to), nil
@@ -316,6 +320,13 @@ func pbx() Config { return Config{Trunks: []Trunk{{Name: "pbx", Address: "sip:pb
 func two() Config {
 	c := pbx()
 	c.Trunks = append(c.Trunks, Trunk{Name: "carrier", Address: "sip:carrier"})
+	return c
+}
+
+// outside is pbx, but of people who are no colleagues.
+func outside() Config {
+	c := pbx()
+	c.Trunks[0].Internal = false
 	return c
 }
 

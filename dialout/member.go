@@ -27,6 +27,7 @@ type Store interface {
 var (
 	ErrNoGroup   = errors.New("there is no such group")
 	ErrStoreDown = errors.New("the list of groups cannot be read")
+	ErrLimit     = errors.New("today's limits let nobody of the group be called")
 )
 
 // way is one number of a member.

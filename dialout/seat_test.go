@@ -1,0 +1,116 @@
+package dialout
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// chairs are the places in a room.
+type chairs struct {
+	mu    sync.Mutex
+	free  int
+	ended bool
+}
+
+// chair is one of them that is kept.
+type chair struct {
+	of   *chairs
+	once sync.Once
+}
+
+func (c *chairs) reserve(Room) (Seat, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+		return nil, ErrRoomEnded
+	case c.free == 0:
+		return nil, errors.New("the room is full")
+	}
+	c.free--
+	return &chair{of: c}, nil
+}
+
+func (c *chair) Release() {
+	if c.of == nil {
+		return
+	}
+	c.once.Do(func() {
+		c.of.mu.Lock()
+		defer c.of.mu.Unlock()
+		c.of.free++
+	})
+}
+
+func (c *chairs) want(t *testing.T, free int) {
+	t.Helper()
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.free != free {
+		t.Errorf("%d places are free, want %d", c.free, free)
+	}
+}
+
+// There are two places and four members: two are called, and nobody answers for whom there is no place, at none of his numbers. A place is
+// given back when somebody does not come, and when he has gone.
+func TestNobodyIsCalledForWhomThereIsNoPlace(t *testing.T) {
+	room := &chairs{free: 2}
+	cfg := outside()
+	cfg.Reserve = room.reserve
+	cfg.Limits.RoomDaily = 3
+	gathering(t, cfg, GroupsConfig{}, func(o *office) {
+		o.list("100", "101 straight", "102", "103,203", "104")
+		o.phone("101").rings(0).answers(time.Second)
+		o.phone("102").rings(0).fails(2*time.Second, 486)
+		o.phone("103").rings(0).answers(3 * time.Second)
+		o.phone("203").answers(0)
+		o.press(3)
+		time.Sleep(time.Millisecond)
+		room.want(t, 0)
+		o.wantStates("101 straight: ringing, 102: ringing, 103,203: failed: the room is full, 104: failed: the room is full")
+		time.Sleep(2 * time.Second)
+		room.want(t, 1)
+		o.wantLog("0s INVITE 101@pbx\n0s INVITE 102@pbx\n1s 101@pbx is in")
+		if got := o.dialer.Stats().Usage.Rooms["12"].Today; got != 2 {
+			t.Errorf("%d count for today", got)
+		}
+		o.calls[0].Hangup("goes")
+		room.want(t, 2)
+	})
+}
+
+// One number of his rings when there is no place for the second: the first one rings on.
+func TestTheLastPlaceIsKeptForTheFirstNumber(t *testing.T) {
+	room := &chairs{free: 1}
+	cfg := pbx()
+	cfg.Reserve = room.reserve
+	gathering(t, cfg, GroupsConfig{NextAfter: 5 * time.Second}, func(o *office) {
+		o.list("100", "101,102,103")
+		o.phone("101").rings(0).answers(20 * time.Second)
+		o.phone("102").answers(0)
+		o.phone("103").answers(0)
+		o.press(1)
+		time.Sleep(30 * time.Second)
+		o.wantReport("1 of 1")
+		o.wantLog("0s INVITE 101@pbx\n20s 101@pbx is in")
+	})
+}
+
+// Who is in the room has left before anybody was dialled: nobody is.
+func TestNobodyIsCalledIntoAnEmptyRoom(t *testing.T) {
+	room := &chairs{ended: true}
+	cfg := pbx()
+	cfg.Reserve = room.reserve
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		x.phone("101").answers(0)
+		x.wantDial(d, into("101"), "queued, cancelled")
+		x.wantLog("")
+		if s := d.Stats(); s.Trunks[0].Calls != 0 || s.Usage.Rooms["5234"] != (Count{}) {
+			t.Errorf("figures: %+v", s)
+		}
+	})
+}
