@@ -269,3 +269,31 @@ numbers:
 	}
 	converse(t, room...)
 }
+
+// TestE2ELoop: Anna dials another room out of her own, and the operator has let sipconf dial whatever his phones may dial. Asterisk passes no header
+// of ours on, but the drop-in refuses a call of sipconf's that leads back to sipconf.
+func TestE2ELoop(t *testing.T) {
+	t.Parallel()
+	const pbxAddr, addr, local = "127.0.24.21", "127.0.24.31", "127.0.24.41"
+	pbx := rig.Start(t, rig.Options{
+		Addr: pbxAddr, Ports: ports(54600), Sipconf: addr + ":5060", Dialplan: []string{"[sipconf-out](+)", "include => phones"},
+		Phones: []rig.Phone{{Name: "Anna", Number: "101"}, {Name: "Dora", Number: "104"}},
+	})
+	s := serve(t, addr, 54400, through(pbxAddr))
+	anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 370)
+	dora := calls(t, "Dora", "104", local, pbx.URI("*15235"), 1490)
+	for _, number := range []string{"5235", "5234"} {
+		before := len(s.events("dialled"))
+		press(t, anna, "*1"+number+"#", false)
+		s.await(t, number+" is refused", func() bool {
+			all := s.events("dialled")
+			return len(all) > before && all[len(all)-1].Outcome == "failed: refused (404)"
+		})
+		press(t, anna, "#", false)
+		time.Sleep(settling)
+	}
+	silent(t, "Anna, from another room", anna.hz, dora)
+	if n := len(s.events("joined")); n != 2 {
+		t.Errorf("%d have joined, want Anna and Dora alone", n)
+	}
+}

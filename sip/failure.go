@@ -55,6 +55,12 @@ func (f *Failure) Q850() int {
 }
 
 func (f *Failure) Error() string {
+	if f.Cause == Unreachable { // the code is none that anybody has sent
+		if f.Err != nil {
+			return f.Cause.String() + ": " + f.Err.Error()
+		}
+		return f.Cause.String() + ": no response"
+	}
 	text := fmt.Sprintf("%d %s", f.Code, f.Reason)
 	if f.Cause != Refused {
 		text = f.Cause.String() + ": " + text

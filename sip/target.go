@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -156,14 +157,19 @@ func NumberIn(uri string) string {
 	return numberIn(parsed.User)
 }
 
-// AddressIn is the numeric address in a URI; false if it has a name.
-func AddressIn(uri string) (netip.Addr, bool) {
-	var parsed sipgo.Uri
-	if sipgo.ParseUri(uri, &parsed) != nil {
-		return netip.Addr{}, false
+// AddressIn is where a URI leads: "udp" or "tcp", and the address and port if it has a numeric one; false if it has a name.
+func AddressIn(uri string) (network string, at netip.AddrPort, numeric bool) {
+	t := Target{URI: uri}
+	parsed, network, err := t.uri()
+	if err != nil {
+		return "", netip.AddrPort{}, false
 	}
+	network = strings.ToLower(network)
 	addr, err := netip.ParseAddr(strings.Trim(parsed.Host, "[]"))
-	return addr.Unmap(), err == nil
+	if err != nil {
+		return network, netip.AddrPort{}, false
+	}
+	return network, netip.AddrPortFrom(addr.Unmap(), uint16(cmp.Or(parsed.Port, sipgo.DefaultUdpPort))), true
 }
 
 // quoted makes text fit to stand between quotes (RFC 3261 section 25.1).

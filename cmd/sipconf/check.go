@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+
+	"github.com/sipconf/sipconf/prompts"
 )
 
 // checkCmd is `sipconf check`.
@@ -21,6 +24,9 @@ func (c *checkCmd) Help() string {
 func (c *checkCmd) Run(p *process) error {
 	config, warnings, err := c.load(p.environ)
 	if err == nil {
+		err = promptsTrouble(config)
+	}
+	if err == nil {
 		warnings = append(warnings, groupsTrouble(config, p.trouble)...)
 		warnings = append(warnings, recordingsTrouble(config)...)
 	}
@@ -37,9 +43,30 @@ func (c *checkCmd) Run(p *process) error {
 	case c.Print:
 		return writeConfig(p.stdout, config.withoutPasswords(), false)
 	}
-	_, err = fmt.Fprintf(p.stdout, "The configuration is good: sipconf would listen on %s, with RTP on UDP ports %s.\n",
-		enumerate(config.SIP.Listen), portsForm.write(config.Media.Ports))
+	what := "The configuration is good"
+	if name, _, _ := c.read(); name == "" {
+		what = "There is no " + defaultConfigFile + " here, so every setting has its default, or comes from the environment"
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s: sipconf would listen on %s, with RTP on UDP ports %s.\n",
+		what, enumerate(config.SIP.Listen), portsForm.write(config.Media.Ports))
 	return err
+}
+
+// promptsTrouble is what is wrong with the folder of the operator's recordings, as faults.
+func promptsTrouble(cfg *Config) error {
+	_, err := prompts.Load(cfg.Prompts.Folder, slog.New(slog.DiscardHandler))
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var wrong faults
+	for _, one := range all {
+		wrong = append(wrong, fault{path: "prompts.folder", text: one.Error()})
+	}
+	return wrong
 }
 
 // enumerate is "a, b and c".

@@ -108,6 +108,15 @@ func (r *configReader) checkDialout() {
 	for i := range r.config.Trunks {
 		r.checkTrunk(i)
 	}
+	r.checkName()
+}
+
+// checkName looks for variables in dialout.name that nothing is put in place of.
+func (r *configReader) checkName() {
+	const path = "dialout.name"
+	if name := strings.ReplaceAll(r.config.Dialout.Name, roomVariable, ""); strings.Contains(name, "${") {
+		r.fault(r.seen[path], path, "%s: only %s is known here", strconv.Quote(r.config.Dialout.Name), roomVariable)
+	}
 }
 
 // checkTrunk looks at what the Inviter makes of a trunk.
@@ -115,12 +124,19 @@ func (r *configReader) checkTrunk(i int) {
 	t := &r.config.Trunks[i]
 	record := fmt.Sprintf("%s[%d]", trunksPath, i)
 	if t.Address != "" {
-		if err := checkTrunkAddress(t, r.config.SIP.Trusted); err != nil {
-			r.recordFault(record, "address", t.Address, err)
+		if err := checkTrunkAddress(t, &r.config.SIP); err != nil && r.good("sip.listen", "sip.trusted") {
+			shown := t.Address
+			if strings.Contains(shown, "@") {
+				shown = "" // a password may stand there
+			}
+			r.recordFault(record, "address", shown, err)
 		}
 	}
 	if t.Password != "" && t.User == "" {
 		r.recordFault(record, "password", "", errors.New("there is no user to this password: write user as well"))
+	}
+	if _, written := r.seen[record]; written && !t.Internal && t.From == "" && r.good(record) {
+		r.warning(r.seen[record], record, "it has no from: those who are called over it see \"sipconf\" calling; write from: the number that is yours there")
 	}
 	if number, host := trunkFrom(t); t.From != "" && (number == "" || strings.ContainsAny(number+host, " <>\"@;?")) {
 		r.recordFault(record, "from", t.From, errors.New("write a number such as 5000, or number@host"))

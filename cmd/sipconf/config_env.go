@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipconf/sipconf/dialout"
 )
 
 // variablePrefix begins the name of every environment variable of ours.
@@ -21,12 +23,36 @@ func (r *configReader) readEnviron(environ []string) {
 			continue
 		}
 		i := slices.IndexFunc(keys, func(k key) bool { return k.variable() == name })
+		if t := r.trunkOfVariable(name); t != nil {
+			t.Password = dialout.Secret(text)
+			continue
+		}
 		if i < 0 {
 			r.unknownVariable(name)
 			continue
 		}
 		r.readVariable(&keys[i], name, text)
 	}
+}
+
+// trunkOfVariable is the trunk whose password that variable is, so that it need not stand in the file; nil if it is none.
+func (r *configReader) trunkOfVariable(name string) *dialout.Trunk {
+	for i := range r.config.Trunks {
+		if t := &r.config.Trunks[i]; name == trunkVariable(t) {
+			return t
+		}
+	}
+	return nil
+}
+
+// trunkVariable is the name of the environment variable with a trunk's password: SIPCONF_TRUNKS_MY_PBX_PASSWORD of the trunk my-pbx.
+func trunkVariable(t *dialout.Trunk) string {
+	return variablePrefix + "TRUNKS_" + strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' {
+			return c
+		}
+		return '_'
+	}, strings.ToUpper(t.Name)) + "_PASSWORD"
 }
 
 func (r *configReader) readVariable(k *key, name, text string) {

@@ -107,6 +107,9 @@ func (r *configReader) checkMembers(path, id string, members []groups.Member) {
 			continue
 		}
 		first[m.Extension] = i
+		for _, trouble := range r.config.undialled(m) {
+			r.warning(at, element, "%s", trouble)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ var sections = []section{
 		"room and group may use ${EXTEN}, ${EXTEN:1} and ${CALLERID(num)}. A number that no rule matches gets 404. " +
 		"By default *100 calls group 100 into the room of the caller's own number, and *15234 and 5234 lead to room 5234."},
 	{trunksPath, "The ways out, by which people are called: the PBX, a carrier. Each has a name and an address, and may have transport (udp or tcp), user and " +
-		"password, from, max_calls, max_daily, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. " +
+		"password, from, max_calls, max_daily, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. The environment variable SIPCONF_TRUNKS_NAME_PASSWORD is the password of the trunk name. " +
 		"Without a trunk nobody can be called. For an Asterisk: - {name: pbx, address: \"sip:192.168.1.1:5060\", internal: true}"},
 	{dialoutPath, "How people are called, and whom one may call: docs/dialling.md."},
 	{groupsPath, "Who belongs to a group, the people that *100 calls together: docs/groups.md."},
@@ -115,7 +115,7 @@ var keys = []key{
 		"The trunk that is tried first; the others follow in their order. Empty: the first one.",
 		one(textForm, func(c *Config) *string { return &c.Dialout.Trunk })},
 	{"dialout.name", []string{"Conference ${ROOM}"},
-		"The name that the phones of those who are called show. Empty: none.",
+		"The name that the phones of colleagues show who are called: those behind a trunk with internal: true. Empty: none.",
 		one(textForm, func(c *Config) *string { return &c.Dialout.Name })},
 	{"dialout.ring", []string{"30s"},
 		"How long a phone rings before that is no answer.",

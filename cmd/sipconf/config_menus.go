@@ -49,9 +49,11 @@ func (r *configReader) readMenu(at place, path string, node ast.Node, to *map[st
 	r.eachEntry(node, at, path, func(at place, keys string, value ast.Node) {
 		sequence := fmt.Sprintf("%s.%s", path, strconv.Quote(keys))
 		var name string
-		r.readValue(at, path, sequence, value, scalar[string]{textForm, &name}, "")
-		if name == "" {
-			return // that has a fault already
+		if value.Type() != ast.NullType {
+			r.readValue(at, path, sequence, value, scalar[string]{textForm, &name}, "")
+			if name == "" {
+				return // that has a fault already
+			}
 		}
 		action, err := menu.ParseAction(name)
 		if err == nil {

@@ -99,7 +99,7 @@ func TestPrintReadsBack(t *testing.T) {
 		wantConfig(t, again, c)
 		read[file] = c
 	}
-	if c := read["dialling.yaml"]; len(c.Trunks) != 2 || c.Trunks[1].Rate != 2.5 || c.Trunks[1].Password != "s3cret" || c.Menus.Participant["1"] != menu.Invite {
+	if c := read["dialling.yaml"]; len(c.Trunks) != 3 || c.Trunks[1].Rate != 2.5 || c.Trunks[1].Password != "s3cret" || c.Menus.Participant["1"] != menu.Invite {
 		t.Errorf("dialling.yaml was not read: %+v", c)
 	}
 	c := read["good.yaml"]
@@ -165,7 +165,7 @@ func TestVariables(t *testing.T) {
 	for i := range keys {
 		k := &keys[i]
 		t.Run(k.path, func(t *testing.T) {
-			const file = "trunks: [{name: carrier, address: carrier.example}]" // which dialout.trunk is about
+			const file = "trunks: [{name: carrier, address: carrier.example, internal: true}]" // which dialout.trunk is about
 			c, found := parseConfig("", []byte(file), []string{k.variable() + "=" + others[k.path]})
 			wantNoFaults(t, found)
 			want := slices.Clone(splitList(others[k.path]))

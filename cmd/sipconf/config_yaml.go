@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -17,7 +18,7 @@ import (
 func (r *configReader) readFile(text []byte) {
 	tree, err := parseYAML(text)
 	if err != nil {
-		r.syntaxFault(err)
+		r.syntaxFault(err, text)
 		return
 	}
 	var bodies []ast.Node
@@ -47,7 +48,7 @@ func parseYAML(text []byte) (tree *ast.File, err error) {
 }
 
 // syntaxFault records that the file is not YAML at all.
-func (r *configReader) syntaxFault(err error) {
+func (r *configReader) syntaxFault(err error, file []byte) {
 	at, text := place{file: r.file}, err.Error()
 	var syntax yaml.Error
 	if errors.As(err, &syntax) {
@@ -58,7 +59,23 @@ func (r *configReader) syntaxFault(err error) {
 	}
 	text = strings.ReplaceAll(text, "\t", `\t`) // the usual culprit should be seen
 	text = strings.Join(strings.Fields(text), " ")
-	r.fault(at, "", "this is not YAML: %s", text)
+	r.fault(at, "", "this is not YAML: %s%s", text, quotesHint(file, at.line))
+}
+
+// quotesHint is what to do about a line that is full of what YAML takes for its own: *1 is an alias there, and ${ begins a map.
+func quotesHint(file []byte, line int) string {
+	lines := strings.Split(string(file), "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	for _, sign := range []string{"*", "${"} {
+		for _, before := range []string{" ", "{", ",", "["} {
+			if strings.Contains(" "+lines[line-1], before+sign) {
+				return ": write what begins with " + sign + " in quotes"
+			}
+		}
+	}
+	return ""
 }
 
 // place is where node begins.
@@ -133,6 +150,9 @@ func (r *configReader) readValue(at place, owner, path string, node ast.Node, va
 			r.readScalar(at, fmt.Sprintf("%s[%d]", path, i), element, owner, value)
 		}
 	case value.isList():
+		if text, ok := scalarText(node); ok {
+			example = "[" + strconv.Quote(text) + "]"
+		}
 		r.wrong[owner] = true
 		r.fault(at, path, "a list is expected here, not %s: write %s: %s",
 			kind(node), path[strings.LastIndexByte(path, '.')+1:], example)
@@ -205,7 +225,7 @@ func (r *configReader) plain(node ast.Node, path string) (ast.Node, bool) {
 			node = n.Value
 		case *ast.AliasNode:
 			r.wrong[path] = true
-			r.fault(r.place(node), path, `a * without quotes is a YAML alias: write it in quotes, as "*1X."`)
+			r.fault(r.place(node), path, "a * without quotes is a YAML alias: write it in quotes, as %s", strconv.Quote("*"+n.Value.GetToken().Value))
 			return nil, false
 		default:
 			return node, true

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sipconf/sipconf/dialout"
 )
 
 // dashboard is what we check of docs/grafana.json.
@@ -38,7 +40,9 @@ func TestE2EDashboard(t *testing.T) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	o := newOffice(t, nil)
+	o, trunk := newTrunkOffice(t, nil)
+	trunk.when("201", rejects(486))
+	o.dialer.Dial(t.Context(), dialout.Request{Room: dialout.Room{Number: "5234"}, Number: "201"}, nil) // so that there is an outcome
 	_, served := o.asks("/metrics")
 	variables := map[string]string{}
 	for _, v := range d.Templating.List {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"unicode/utf8"
 
+	"github.com/sipconf/sipconf/asterisk/pattern"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
 )
@@ -163,17 +165,37 @@ func (f configFlag) warn(p *process, rows ...groups.Row) {
 	if err != nil {
 		return // it was good a moment ago
 	}
-	rules, err := cfg.Dialout.Rules.Compile()
-	if err != nil {
-		return
-	}
 	for _, r := range rows {
-		for _, number := range dialout.Member(r.Member).Numbers() {
-			if _, cause := rules.Check(number); cause != "" {
-				fmt.Fprintf(p.stderr, "warning: %s in group %s will not be dialled: %s: see the section dialout of the configuration\n", number, r.Group, cause)
-			}
+		for _, trouble := range cfg.undialled(r.Member) {
+			fmt.Fprintf(p.stderr, "warning: in group %s %s\n", r.Group, trouble)
 		}
 	}
+}
+
+// undialled says of each number of a member that will not be dialled why.
+func (c *Config) undialled(m groups.Member) (troubles []string) {
+	rules, err := c.Dialout.Rules.Compile()
+	if err != nil {
+		return nil
+	}
+	for _, number := range dialout.Member(m).Numbers() {
+		written, cause := rules.Check(number)
+		switch {
+		case cause != "":
+			troubles = append(troubles, fmt.Sprintf("%s will not be dialled: %s: see the section dialout of the configuration", number, cause))
+		case len(c.Trunks) > 0 && !slices.ContainsFunc(c.Trunks, func(t dialout.Trunk) bool { return len(t.Numbers) == 0 || matchesAny(t.Numbers, written) }):
+			troubles = append(troubles, fmt.Sprintf("%s will not be dialled: %s: see numbers of the trunks in the configuration", number, dialout.NoTrunk))
+		}
+	}
+	return troubles
+}
+
+// matchesAny says whether one of the patterns, which were checked, matches a number.
+func matchesAny(patterns []string, number string) bool {
+	return slices.ContainsFunc(patterns, func(text string) bool {
+		p, err := pattern.Parse(text)
+		return err == nil && p.Matches(number)
+	})
 }
 
 // memberOf is a member as the store has him, or one with nothing but his extension.

@@ -238,16 +238,20 @@ func TestGroupsThatCannotBeHad(t *testing.T) {
 // TestGroupsThatWillNotBeDialled: what the rules of the configuration forbid is said when it is added, and added.
 func TestGroupsThatWillNotBeDialled(t *testing.T) {
 	d := sqliteDesk(t)
-	const warning = "warning: +79161234567 in group 100 will not be dialled: not allowed: see the section dialout of the configuration\n"
+	const warning = "warning: in group 100 +79161234567 will not be dialled: not allowed: see the section dialout of the configuration\n"
 	if status, stdout, stderr := d.run("groups add 100 201,_+79161234567_straight"); status != exitGood || stderr != warning || stdout == "" {
 		t.Errorf("exit status %d, %q, %q", status, stdout, stderr)
 	}
 	d.writes("more.csv", "groupid,extension,name,description\n100,202,,\n7,123456789012,,\n")
-	if status, _, stderr := d.run("groups import more.csv"); status != exitGood || !strings.HasPrefix(stderr, "warning: 123456789012 in group 7 will not be dialled: too many digits") {
+	if status, _, stderr := d.run("groups import more.csv"); status != exitGood || !strings.HasPrefix(stderr, "warning: in group 7 123456789012 will not be dialled: too many digits") {
 		t.Errorf("exit status %d, %q", status, stderr)
 	}
 	d.writes("config.yaml", "dialout: {allow: [_X!, _+X!]}\n")
 	d.types("groups add 100 201,_+79161234567", "201, +79161234567 is now in group 100.\n")
+	d.writes("config.yaml", "trunks: [{name: pbx, address: 10.0.0.1, internal: true, numbers: [_2XX]}]\n")
+	if status, _, stderr := d.run("groups add 100 301"); status != exitGood || !strings.HasPrefix(stderr, "warning: in group 100 301 will not be dialled: no trunk takes") {
+		t.Errorf("exit status %d, %q", status, stderr)
+	}
 }
 
 // TestGroupsQuery: a table of the operator's own is shown, and nothing else.

@@ -12,13 +12,16 @@ import (
 	"github.com/sipconf/sipconf/sip"
 )
 
+// roomVariable stands for the room in dialout.name.
+const roomVariable = "${ROOM}"
+
 // markHeader carries the mark by which a call of ours that comes back is known.
 const markHeader = "X-Sipconf-Call"
 
 // inviter is how the dialler sends its INVITEs: a dialout.Inviter over a sip.UA.
 type inviter struct {
 	ua   *sip.UA
-	name string // what the phones of those who are called show, with ${ROOM}
+	name string // what the phones of colleagues show who are called, with ${ROOM}
 }
 
 // Invite sends one INVITE and returns when it is answered or has failed.
@@ -67,14 +70,17 @@ func (i *inviter) target(a *dialout.Attempt) (sip.Target, error) {
 	}
 	number, host := trunkFrom(&a.Trunk)
 	t := sip.Target{
-		URI: uri, From: sip.Identity{Number: number}, FromHost: host, Focus: a.Room,
+		URI: uri, From: sip.Identity{Number: number}, FromHost: host,
 		User: a.Trunk.User, Password: string(a.Trunk.Password), Timeout: 2 * mostRing,
 	}
-	if a.Room != "" {
+	if a.Room != "" && a.Trunk.Internal {
+		// Colleagues see the room, and can dial it. Strangers do not: anybody may make a room with any number, and with it
+		// the number that a carrier shows.
 		if number == "" {
 			t.From.Number = a.Room
 		}
-		t.From.Name = strings.ReplaceAll(i.name, "${ROOM}", a.Room)
+		t.Focus = a.Room
+		t.From.Name = strings.ReplaceAll(i.name, roomVariable, a.Room)
 	}
 	if a.Mark != "" {
 		t.Headers = []sip.Header{{Name: markHeader, Value: a.Mark}}
@@ -137,9 +143,13 @@ func failureOf(err error) error {
 	return refused
 }
 
-// classOf is what a final response means. The cause of the telephone network, where it is stated, says more than the
-// status: Asterisk answers 403 for a phone that has declined (603), and 503 for much.
+// classOf is what a final response means. The cause of the telephone network, where it is stated, says more than a
+// status that ends the call: Asterisk answers 403 for a phone that has declined (603), and 503 for much.
 func classOf(f *sip.Failure) dialout.Class {
+	class := dialout.ClassOf(f.Code)
+	if class == dialout.Redirect || class == dialout.AuthFailed {
+		return class
+	}
 	switch f.Q850() {
 	case 17: // user busy
 		return dialout.CalleeBusy
@@ -148,7 +158,7 @@ func classOf(f *sip.Failure) dialout.Class {
 	case 18, 19: // no user responding, no answer from user
 		return dialout.Unanswered
 	}
-	return dialout.ClassOf(f.Code)
+	return class
 }
 
 // trunkURI is the URI of a number behind a trunk; without a number, that of the trunk itself.
@@ -163,14 +173,33 @@ func trunkFrom(t *dialout.Trunk) (number, host string) {
 }
 
 // checkTrunkAddress says what is wrong with the address of a trunk.
-func checkTrunkAddress(t *dialout.Trunk, trusted []netip.Prefix) error {
+func checkTrunkAddress(t *dialout.Trunk, cfg *SIPConfig) error {
+	if strings.Contains(t.Address, "@") {
+		return errors.New("leave out what stands before the @: numbers are put there, and user and password have keys of their own")
+	}
 	uri, err := trunkURI("", t)
 	if err != nil {
 		return err
 	}
-	addr, ok := sip.AddressIn(uri)
-	if ok && !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+	network, remote, numeric := sip.AddressIn(uri)
+	addr := remote.Addr()
+	switch {
+	case !slices.ContainsFunc(cfg.Listen, func(l listener) bool { return l.Network == network && (!numeric || l.Addr.Addr().Is4() == addr.Is4()) }):
+		return fmt.Errorf("nothing in sip.listen is %s: listen there, too", strings.ToUpper(network)+ofFamily(addr))
+	case !numeric:
+		return nil
+	case slices.ContainsFunc(cfg.Listen, func(l listener) bool { return l.Network == network && l.Addr == remote }):
+		return errors.New("that is our own address (sip.listen): write that of the PBX")
+	case !slices.ContainsFunc(cfg.Trusted, func(p netip.Prefix) bool { return p.Contains(addr) }):
 		return fmt.Errorf("%s is not in sip.trusted, so that its answers would be refused: add it there", addr)
 	}
 	return nil
+}
+
+// ofFamily is " over IPv4", " over IPv6", or nothing for a name.
+func ofFamily(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return " over " + family(addr)
 }

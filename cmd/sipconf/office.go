@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/sipconf/sipconf/asterisk/pattern"
 	"github.com/sipconf/sipconf/attendant"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
@@ -82,20 +81,7 @@ func (s *server) reserve(room dialout.Room) (dialout.Seat, error) {
 
 // hostsOf makes the function that says who is a host.
 func hostsOf(patterns []string) func(number string) bool {
-	var hosts []pattern.Pattern
-	for _, text := range patterns {
-		if p, err := pattern.Parse(text); err == nil { // it was parsed before, by patternForm
-			hosts = append(hosts, p)
-		}
-	}
-	return func(number string) bool {
-		for _, p := range hosts {
-			if p.Matches(number) {
-				return true
-			}
-		}
-		return false
-	}
+	return func(number string) bool { return matchesAny(patterns, number) }
 }
 
 // groupLists is the store of the groups in the words of package dialout.
