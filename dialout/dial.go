@@ -118,6 +118,42 @@ func (d *Dialer) inRoom(room Room, caller string) map[Key]bool {
 	return in
 }
 
+// place takes a line, and keeps a seat, and waits for both until the deadline. Without them the outcome says why.
+func (j *dial) place(ctx context.Context, ways []route) (way route, why Outcome) {
+	d := j.dialer
+	for {
+		if way, why = d.line(ctx, j, ways, max(0, time.Until(j.deadline))); way.trunk == nil {
+			return way, why
+		}
+		why = failed(Broken)
+		if d.guard("keeping a seat", func() { why = j.sit() }); why == (Outcome{}) {
+			return way, why
+		}
+		d.takeBack(j, way.trunk)
+		if why.Cause != RoomFull || !j.lookLater(ctx) {
+			return route{}, why
+		}
+	}
+}
+
+// seatPause is after what time somebody looks again whether there is a seat; nobody says that one is free.
+const seatPause = time.Second
+
+// lookLater lets that time pass; false when the deadline has come before.
+func (j *dial) lookLater(ctx context.Context) bool {
+	left := time.Until(j.deadline)
+	if left <= 0 {
+		return false
+	}
+	timer := time.NewTimer(min(left, seatPause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
+}
+
 // sit keeps a seat for him, so that nobody answers for whom there is none. The outcome is why not; zero: he has one.
 func (j *dial) sit() Outcome {
 	if j.seat != nil || j.dialer.config.Reserve == nil {
@@ -192,14 +228,7 @@ func (j *dial) reach(ctx context.Context, number string, asked Policy) (r Result
 	r = Result{Outcome: failed(cause), Number: number}
 	for len(ways) > 0 {
 		j.watch(Change{State: Queued, Number: number})
-		way, why := d.line(ctx, j, ways, max(0, time.Until(j.deadline)))
-		if way.trunk != nil {
-			why = failed(Broken)
-			if d.guard("keeping a seat", func() { why = j.sit() }); why != (Outcome{}) {
-				d.takeBack(j, way.trunk)
-				way.trunk = nil
-			}
-		}
+		way, why := j.place(ctx, ways)
 		if way.trunk == nil {
 			if r.Trunk == "" || why.State == Cancelled { // else the attempt before says more
 				r.Outcome = why

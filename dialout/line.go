@@ -79,10 +79,12 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 	return ""
 }
 
-// takeBack is release of a line that was granted and not used: it was not dialled, and does not count.
+// takeBack is release of the first line that a dial-out was granted and cannot use: it was not dialled, and does not count.
 func (d *Dialer) takeBack(j *dial, t *trunk) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.usage.end(j.Room.Number, j.lease.Caller)
+	j.counted = false
 	if j.spent {
 		d.usage.spend(j.Room.Number, j.lease.Caller, -1)
 		j.spent = false

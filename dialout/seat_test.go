@@ -55,30 +55,37 @@ func (c *chairs) want(t *testing.T, free int) {
 	}
 }
 
-// There are two places and four members: two are called, and nobody answers for whom there is no place, at none of his numbers. A place is
-// given back when somebody does not come, and when he has gone.
+// There are two places and four members: two are called, and nobody answers for whom there is no place, at none of his numbers. The third is
+// called when the second is busy; the fourth waits in vain. A place is given back when somebody does not come, and when he has gone.
 func TestNobodyIsCalledForWhomThereIsNoPlace(t *testing.T) {
 	room := &chairs{free: 2}
 	cfg := outside()
 	cfg.Reserve = room.reserve
-	cfg.Limits.RoomDaily = 3
+	cfg.Limits.RoomDaily = 4
 	gathering(t, cfg, GroupsConfig{}, func(o *office) {
-		o.list("100", "101 straight", "102", "103,203", "104")
+		o.list("100", "101 straight", "102", "103,203", "104,204")
 		o.phone("101").rings(0).answers(time.Second)
 		o.phone("102").rings(0).fails(2*time.Second, 486)
 		o.phone("103").rings(0).answers(3 * time.Second)
-		o.phone("203").answers(0)
-		o.press(3)
+		o.presses["103"] = time.Second
+		o.press(4)
 		time.Sleep(time.Millisecond)
 		room.want(t, 0)
-		o.wantStates("101 straight: ringing, 102: ringing, 103,203: failed: the room is full, 104: failed: the room is full")
-		time.Sleep(2 * time.Second)
-		room.want(t, 1)
-		o.wantLog("0s INVITE 101@pbx\n0s INVITE 102@pbx\n1s 101@pbx is in")
-		if got := o.dialer.Stats().Usage.Rooms["12"].Today; got != 2 {
-			t.Errorf("%d count for today", got)
+		o.wantStates("101 straight: ringing, 102: ringing, 103,203: queued, 104,204: queued")
+		o.wantDial(o.dialer, Request{Room: conference("12"), Caller: "12", Number: "105"}, "queued, failed: the room is full")
+		if got := o.dialer.Stats().Usage.Rooms["12"]; got != (Count{2, 2}) {
+			t.Errorf("counted: %+v", got)
 		}
+		time.Sleep(time.Minute)
+		o.wantStates("101 straight: in, 102: busy, 103,203: in, 104,204: failed: the room is full")
+		o.wantLog(`0s INVITE 101@pbx
+			0s INVITE 102@pbx
+			1s 101@pbx is in
+			2s INVITE 103@pbx
+			6s 103@pbx is in`)
 		o.calls[0].Hangup("goes")
+		room.want(t, 1)
+		o.calls[1].Hangup("goes")
 		room.want(t, 2)
 	})
 }
