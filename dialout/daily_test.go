@@ -27,6 +27,8 @@ func TestColleaguesDoNotCountForTheDay(t *testing.T) {
 		o.wantDial(o.dialer, req, "queued, trying, busy")
 		o.wantDial(o.dialer, req, "queued, trying, busy")
 		o.wantDial(o.dialer, req, "queued, failed: the room's calls of today")
+		o.press(3)
+		o.wantReport("0 of 3; missing: 101: busy, 102: busy, 103: busy")
 	})
 }
 

@@ -55,6 +55,7 @@ type dial struct {
 	Request
 	dialer *Dialer
 	watch  func(Change)
+	stands func() // is called when it has a line and a seat, or stands in a queue for them; again perhaps
 	giveUp context.CancelCauseFunc
 	lease  Lease
 	seat   Seat // nil: none is kept yet
@@ -74,11 +75,11 @@ type dial struct {
 // when he is busy or has declined. A 302 is followed to numbers that the rules allow, one after the other.
 // A number that is in the room, or is being called into it, is not dialled.
 func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Result {
-	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch)
+	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch, func() {})
 }
 
-// invite is Dial, where it is known who is in the room.
-func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change)) Result {
+// invite is Dial, where it is known who is in the room. stands is for those who are called in an order.
+func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change), stands func()) Result {
 	number, cause := d.rules.Check(req.Number)
 	key := d.rules.Key(number)
 	if cause == "" && in[key] {
@@ -95,7 +96,7 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	began := time.Now()
-	j := &dial{Request: req, dialer: d, watch: watching, giveUp: giveUp, deadline: began.Add(req.Wait)}
+	j := &dial{Request: req, dialer: d, watch: watching, stands: stands, giveUp: giveUp, deadline: began.Add(req.Wait)}
 	j.Ring = cmp.Or(req.Ring, d.config.Ring)
 	if cause := d.begin(j, key); cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
@@ -126,7 +127,9 @@ func (j *dial) place(ctx context.Context, ways []route) (way route, why Outcome)
 			return way, why
 		}
 		why = failed(Broken)
-		if d.guard("keeping a seat", func() { why = j.sit() }); why == (Outcome{}) {
+		d.guard("keeping a seat", func() { why = j.sit() })
+		j.stands()
+		if why == (Outcome{}) {
 			return way, why
 		}
 		d.takeBack(j, way.trunk)

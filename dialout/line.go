@@ -106,6 +106,7 @@ func (d *Dialer) line(ctx context.Context, j *dial, ways []route, wait time.Dura
 		if w == nil {
 			return way, why
 		}
+		j.stands()
 		timer := time.NewTimer(time.Until(again))
 		select {
 		case way = <-w.granted:

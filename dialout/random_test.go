@@ -28,6 +28,8 @@ func TestNeverTwoCallsToOneMember(t *testing.T) {
 type affair struct {
 	*rapid.T
 	office   *office
+	seats    *chairs
+	total    int  // of them
 	together bool // the numbers of a member may ring together
 }
 
@@ -41,13 +43,17 @@ func newAffair(t *rapid.T) *affair {
 		NextAfter: rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Second}).Draw(t, "next after"),
 		Wait:      rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "wait"),
 	}
+	cfg.Trunks[1].MaxDaily = rapid.SampledFrom([]int{0, 0, 4}).Draw(t, "daily")
+	total := rapid.SampledFrom([]int{100, 2}).Draw(t, "seats")
+	seats := &chairs{free: total}
+	cfg.Reserve = seats.reserve
 	x := newExchange(t)
 	cfg.Inviter, cfg.Present = x, x.present
 	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &affair{T: t, office: newOffice(x, d, groups), together: groups.NextAfter > 0}
+	a := &affair{T: t, office: newOffice(x, d, groups), seats: seats, total: total, together: groups.NextAfter > 0}
 	x.onInvite = a.invited
 	members := []string{"10,11,12", "20", "30,31", "40,41"}
 	a.office.list("100", members...)
@@ -171,5 +177,13 @@ func (a *affair) happens() {
 	o.dialer.Close()
 	if s := o.dialer.Stats(); s.Trunks[0].Calls != 0 || s.Trunks[1].Calls != 0 {
 		a.Errorf("lines are still in use: %+v", s.Trunks)
+	} else if a.seats.free != a.total {
+		a.Errorf("%d of %d seats are free again", a.seats.free, a.total)
+	} else {
+		for room, c := range s.Usage.Rooms {
+			if c.Now != 0 {
+				a.Errorf("room %s is still counted: %+v", room, c)
+			}
+		}
 	}
 }

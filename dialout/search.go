@@ -117,10 +117,7 @@ func (s *search) dial(ctx context.Context, t *tally, i int, w way, ended chan<- 
 			}
 			r = s.dialer.invite(ctx, Request{
 				Room: s.call.room, Caller: s.caller, Number: w.number, Policy: w.policy, Ring: s.config.Ring, Wait: s.config.Wait,
-			}, in, func(c Change) {
-				s.next()
-				s.progress(t, i, c)
-			})
+			}, in, func(c Change) { s.progress(t, i, c) }, s.next)
 		})
 		if r.Call != nil && t.answered.Swap(true) {
 			r.Call.Hangup(ErrElsewhere.Error())

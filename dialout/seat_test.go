@@ -55,29 +55,33 @@ func (c *chairs) want(t *testing.T, free int) {
 	}
 }
 
-// There are two places and four members: two are called, and nobody answers for whom there is no place, at none of his numbers. The third is
-// called when the second is busy; the fourth waits in vain. A place is given back when somebody does not come, and when he has gone.
+// There are two places and three members: two are called, and nobody answers for whom there is no place. The third is called when the second is
+// busy; a fourth waits in vain, and is not called at his other number. A place is given back when somebody does not come, and when he has gone.
 func TestNobodyIsCalledForWhomThereIsNoPlace(t *testing.T) {
 	room := &chairs{free: 2}
 	cfg := outside()
 	cfg.Reserve = room.reserve
 	cfg.Limits.RoomDaily = 4
 	gathering(t, cfg, GroupsConfig{}, func(o *office) {
-		o.list("100", "101 straight", "102", "103,203", "104,204")
+		o.list("100", "101 straight", "102", "103,203")
+		o.list("200", "104,204")
 		o.phone("101").rings(0).answers(time.Second)
-		o.phone("102").rings(0).fails(2*time.Second, 486)
+		o.phone("102").rings(0).fails(1500*time.Millisecond, 486)
 		o.phone("103").rings(0).answers(3 * time.Second)
 		o.presses["103"] = time.Second
-		o.press(4)
+		o.press(3)
 		time.Sleep(time.Millisecond)
 		room.want(t, 0)
-		o.wantStates("101 straight: ringing, 102: ringing, 103,203: queued, 104,204: queued")
+		o.wantStates("101 straight: ringing, 102: ringing, 103,203: queued")
 		o.wantDial(o.dialer, Request{Room: conference("12"), Caller: "12", Number: "105"}, "queued, failed: the room is full")
 		if got := o.dialer.Stats().Usage.Rooms["12"]; got != (Count{2, 2}) {
 			t.Errorf("counted: %+v", got)
 		}
 		time.Sleep(time.Minute)
-		o.wantStates("101 straight: in, 102: busy, 103,203: in, 104,204: failed: the room is full")
+		o.wantStates("101 straight: in, 102: busy, 103,203: in")
+		o.pressed("12", "200", "13", 1)
+		time.Sleep(time.Minute)
+		o.wantReport("2 of 4; missing: 102: busy, 104,204: failed: the room is full")
 		o.wantLog(`0s INVITE 101@pbx
 			0s INVITE 102@pbx
 			1s 101@pbx is in

@@ -32,8 +32,10 @@ func (h *house) kinds(k Kind) (events []Event) {
 func TestTheConferenceIsOverWhenNobodyIsInside(t *testing.T) {
 	h := newHouse(t, Config{})
 	ann, bob, carl := h.calls("ann"), h.calls("bob"), h.calls("carl")
-	pa := h.seat("5234").Join(ann)
+	pa := h.seat("5234").Wait(ann)
 	first := pa.Incarnation()
+	h.invite("5234", first, ErrDeserted) // she is not inside yet
+	pa.Enter()
 	pb := h.invite("5234", first, nil).Wait(bob)
 	early := h.invite("5234", first, nil)
 	own := h.seat("5234")

@@ -171,7 +171,7 @@ var keys = []key{
 		"When the next number of a member rings as well. 0: when the one before has ended.",
 		one(durationForm(time.Second, 10*time.Minute, true), func(c *Config) *time.Duration { return &c.Groups.NextAfter })},
 	{"groups.wait", []string{"60s"},
-		"How long a member waits for a free line of a trunk.",
+		"How long a member waits for a free line of a trunk, or a seat in the room.",
 		one(durationForm(time.Second, time.Hour, false), func(c *Config) *time.Duration { return &c.Groups.Wait })},
 	{"groups.ends_with_caller", []string{"false"},
 		"Whether what rings is cancelled when who called the group leaves.",
