@@ -6,16 +6,23 @@ import "github.com/sipconf/sipconf/prompts"
 // with him. Two mates are mates of each other; either ends it for both, also by hanging up. What the rooms are asked to do with
 // it is asked under the same lock that decides it, or two who press a key at once would leave one of them out.
 
+// arrange changes who is aside, which nobody else does meanwhile.
+func (o *Office) arrange(f func()) {
+	o.asides.Lock()
+	defer o.asides.Unlock() // also when f panics, which costs one call and not all
+	f()
+}
+
 // goAway takes him out of the talk, to be with nobody. A mate of his goes back.
 func (a *attendant) goAway() {
-	a.office.asides.Lock()
-	mate := a.unpair()
-	if mate != nil {
-		mate.p.Return()
-	}
-	a.away = true
-	a.p.StepAside(nil)
-	a.office.asides.Unlock()
+	var mate *attendant
+	a.office.arrange(func() {
+		if mate = a.unpair(); mate != nil {
+			mate.p.Return()
+		}
+		a.away = true
+		a.p.StepAside(nil)
+	})
 	if mate != nil {
 		mate.tellBack()
 	}
@@ -23,10 +30,10 @@ func (a *attendant) goAway() {
 
 // comeBack ends that.
 func (a *attendant) comeBack() {
-	a.office.asides.Lock()
-	a.away = false
-	a.p.Return()
-	a.office.asides.Unlock()
+	a.office.arrange(func() {
+		a.away = false
+		a.p.Return()
+	})
 	a.tellBack()
 }
 
@@ -55,13 +62,13 @@ func (a *attendant) pair(b *attendant) bool {
 
 // part brings both back. False when he was with nobody.
 func (a *attendant) part() bool {
-	a.office.asides.Lock()
-	mate := a.unpair()
-	if mate != nil {
-		a.p.Return()
-		mate.p.Return()
-	}
-	a.office.asides.Unlock()
+	var mate *attendant
+	a.office.arrange(func() {
+		if mate = a.unpair(); mate != nil {
+			a.p.Return()
+			mate.p.Return()
+		}
+	})
 	if mate == nil {
 		return false
 	}
@@ -72,11 +79,11 @@ func (a *attendant) part() bool {
 
 // forsake brings his mate back, if he has one, and tells him why; his own call is over, or is about to be, so that he stays where he is.
 func (a *attendant) forsake(why prompts.Part) (mate *attendant) {
-	a.office.asides.Lock()
-	if mate = a.unpair(); mate != nil {
-		mate.p.Return()
-	}
-	a.office.asides.Unlock()
+	a.office.arrange(func() {
+		if mate = a.unpair(); mate != nil {
+			mate.p.Return()
+		}
+	})
 	if mate != nil {
 		mate.tellBack(why)
 	}

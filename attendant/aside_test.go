@@ -268,6 +268,25 @@ func TestHangingUpInTheMiddleOfANumber(t *testing.T) {
 	}
 }
 
+// Carl, whom Ann has brought in, asks for those who are missing while the list of groups does not answer, and hangs up: he is out at once,
+// nobody is called for him, and the office can close.
+func TestWhatAGuestHasAskedForEndsWithHisCall(t *testing.T) {
+	h := newHouse(t, nil)
+	carl := h.newCall("103")
+	h.answering(dialout.Straight, carl)
+	h.groups.dead = true
+	ann := h.comes("101", "5234", "")
+	ann.presses("*1103#")
+	h.wantInside("5234", "101", "103")
+	carl.presses("**1")
+	h.await("he has asked for it", func() bool { return h.log.count("action=call-missing") == 1 })
+	carl.Hangup("gone")
+	h.wantInside("5234", "101")
+	ann.Hangup("gone")
+	h.serves.Wait()
+	h.office.Close()
+}
+
 // Keys that come while the attendant is busy with a slow list of groups wait; those that a guest pressed before he was in are no commands.
 func TestKeysForABusyAttendant(t *testing.T) {
 	h := newHouse(t, nil)

@@ -15,6 +15,7 @@ import (
 type Call interface {
 	rooms.Call
 	Renamed() <-chan struct{} // receives when Caller may have changed
+	Reason() string           // how it ended, for the log; empty before that
 }
 
 // attendant serves one participant.  All of it belongs to the goroutine that serves, but for keys, which others write, and what another
@@ -24,11 +25,15 @@ type attendant struct {
 	call   Call
 	p      *rooms.Participant
 	room   string
-	number string
+	first  string // the number with which he came: under another one it is somebody else who is on the call
+	number string // now
 	host   bool
 	lang   string
 	log    *slog.Logger
 	keys   chan byte
+
+	dialled  string // the number by which he was brought in; empty: he has called
+	convenes bool   // he has called a group together
 
 	typed    menu.State
 	forgiven bool   // what is typed has ended something, so that it need not be more than that
@@ -44,8 +49,8 @@ const mostKeys = 32
 
 // Serve serves the participant until his call is over.  group, unless it is empty, is called together for him first.
 func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, room, group string) {
-	a := o.hire(call, p, room)
-	a.host = a.host || group != ""
+	a := o.hire(call, p, room, "")
+	a.convenes = group != ""
 	o.enrol(a)
 	defer o.dismiss(a)
 	if group != "" {
@@ -54,9 +59,9 @@ func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, roo
 	a.serve(ctx)
 }
 
-func (o *Office) hire(call Call, p *rooms.Participant, room string) *attendant {
+func (o *Office) hire(call Call, p *rooms.Participant, room, dialled string) *attendant {
 	_, number := call.Caller()
-	return &attendant{office: o, call: call, p: p, room: room, number: number, host: o.cfg.Hosts(number), lang: o.cfg.Language(room, number),
+	return &attendant{office: o, call: call, p: p, room: room, first: number, dialled: dialled,
 		log: o.cfg.Log.With("call", call.ID(), "room", room), keys: make(chan byte, mostKeys)}
 }
 
@@ -75,39 +80,27 @@ func (a *attendant) serve(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	pause.Stop()
-	a.tellNewcomer()
+	a.tellBack() // that a host has silenced the room; that it is recorded the room itself tells him
 	for {
 		select {
 		case <-a.call.Done():
 			return
 		case <-a.call.Renamed():
-			name, number := a.call.Caller()
-			a.number = number
-			a.p.Rename(name, number)
+			a.renamed()
 		case key := <-a.keys:
 			pause.Stop()
+			a.lookWhoItIs()
 			a.press(ctx, key)
 			if a.typed.Typed != "" {
 				pause.Reset(a.office.cfg.Pause)
 			}
 		case <-pause.C:
-			a.rest(ctx)
+			a.lookWhoItIs()
+			if a.typed.Typed != "" {
+				a.rest(ctx)
+			}
 		}
 	}
-}
-
-// tellNewcomer tells somebody who comes in what goes for the room: that it is recorded, which no key keeps from him, and that a host has
-// silenced it.
-func (a *attendant) tellNewcomer() {
-	if a.office.cfg.Rooms.Recording(a.room) == nil {
-		a.tellBack()
-		return
-	}
-	said := []prompts.Part{prompts.RecordingOn}
-	if a.p.Silenced() {
-		said = append(said, prompts.MutedByHost)
-	}
-	a.p.Play(a.office.sound(a.lang, said...), false)
 }
 
 func (a *attendant) menu() *menu.Menu {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type house struct {
 	calls   int
 	dialled []string
 	script  func(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result
+	left    []string // who, and why
 	groups  groups
 	log     logged
 }
@@ -68,7 +70,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.rooms = rooms.NewDirectory(rooms.Config{Engine: h.engine, OnEvent: func(e rooms.Event) { h.office.Hear(e) }})
+	h.rooms = rooms.NewDirectory(rooms.Config{Engine: h.engine, OnEvent: h.hear})
 	m, err := menu.New(menu.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +96,15 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	return h
 }
 
+func (h *house) hear(e rooms.Event) {
+	if e.Kind == rooms.Left {
+		h.mu.Lock()
+		h.left = append(h.left, e.Number+": "+e.Reason)
+		h.mu.Unlock()
+	}
+	h.office.Hear(e)
+}
+
 func (h *house) Dial(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result {
 	h.mu.Lock()
 	h.dialled = append(h.dialled, req.Caller+" into "+req.Room.Number+": "+req.Number)
@@ -112,6 +123,8 @@ type groups struct {
 	n     int
 	said  dialout.Report
 	slow  chan struct{} // nil: Call returns at once; else when it is closed
+	bug   bool          // Missing panics
+	dead  bool          // Missing waits until who asks has gone
 }
 
 func (g *groups) note(what string) (int, error) {
@@ -126,7 +139,15 @@ func (g *groups) Call(_ context.Context, room dialout.Room, group string, by dia
 	}
 	return g.note("call " + group + " into " + room.Number + " for " + by.Number)
 }
-func (g *groups) Missing(_ context.Context, room dialout.Room, by dialout.Caller) (int, error) {
+func (g *groups) Missing(ctx context.Context, room dialout.Room, by dialout.Caller) (int, error) {
+	if g.bug {
+		panic("our bug")
+	}
+	if g.dead {
+		<-ctx.Done()
+		g.note("in vain for " + by.Number)
+		return 0, ctx.Err()
+	}
 	return g.note("missing of " + room.Number + " for " + by.Number)
 }
 func (g *groups) Report(dialout.Room) dialout.Report       { return g.said }
@@ -149,14 +170,35 @@ type call struct {
 	once       sync.Once
 	over       chan struct{}
 	reason     string
+	renamed    chan struct{}
+	now        atomic.Pointer[string] // the number since somebody else is on the call; nil: nobody else is
 }
 
-func (c *call) ID() string                    { return c.id }
-func (c *call) Caller() (name, number string) { return "", c.number }
-func (c *call) Leg() *media.Leg               { return c.leg }
-func (c *call) Hangup(reason string)          { c.once.Do(func() { c.reason = reason; close(c.over) }) }
-func (c *call) Done() <-chan struct{}         { return c.over }
-func (c *call) Renamed() <-chan struct{}      { return nil }
+func (c *call) ID() string { return c.id }
+func (c *call) Caller() (name, number string) {
+	if now := c.now.Load(); now != nil {
+		return "", *now
+	}
+	return "", c.number
+}
+
+// becomes puts somebody else on the call, as a transfer behind a PBX does.
+func (c *call) becomes(number string) {
+	c.now.Store(&number)
+	c.renamed <- struct{}{}
+}
+func (c *call) Leg() *media.Leg       { return c.leg }
+func (c *call) Hangup(reason string)  { c.once.Do(func() { c.reason = reason; close(c.over) }) }
+func (c *call) Done() <-chan struct{} { return c.over }
+func (c *call) Reason() string {
+	select {
+	case <-c.over:
+		return c.reason
+	default:
+		return ""
+	}
+}
+func (c *call) Renamed() <-chan struct{} { return c.renamed }
 
 func (h *house) newCall(number string) *call {
 	h.Helper()
@@ -168,7 +210,7 @@ func (h *house) newCall(number string) *call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
-	c := &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: leg, over: make(chan struct{})}
+	c := &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: leg, over: make(chan struct{}), renamed: make(chan struct{}, 1)}
 	h.Cleanup(func() { c.Hangup("the end of the test") })
 	return c
 }
@@ -183,6 +225,16 @@ func (h *house) conference(number string) dialout.Room {
 func (h *house) comes(number, room, group string) *call {
 	h.Helper()
 	c := h.newCall(number)
+	h.enters(c, room, group)
+	h.await(number+" is in "+room, func() bool {
+		return slices.ContainsFunc(h.inside(room), func(name string) bool { return strings.TrimRight(name, "~") == number })
+	})
+	return c
+}
+
+// enters lets a call into a room, to be served there.
+func (h *house) enters(c *call, room, group string) {
+	h.Helper()
 	seat, err := h.rooms.Reserve(room)
 	if err != nil {
 		h.Fatal(err)
@@ -192,10 +244,6 @@ func (h *house) comes(number, room, group string) *call {
 		h.office.Serve(context.Background(), c, p, room, group)
 		p.Leave(c.reason)
 	})
-	h.await(number+" is in "+room, func() bool {
-		return slices.ContainsFunc(h.inside(room), func(name string) bool { return strings.TrimRight(name, "~") == number })
-	})
-	return c
 }
 
 // inside are the numbers of those in the room; in brackets those in the ante-room, with a dash those aside, with "!" those who are

@@ -10,7 +10,8 @@ import (
 
 // crier tells the rooms who comes and goes, when their comings say so. Created by newCrier; safe for concurrent use.
 type crier struct {
-	say func(room string, t tidings) time.Duration // begins to, and says how long it takes; does not wait for that
+	say    func(room string, t tidings) time.Duration // begins to, and says how long it takes; does not wait for that
+	broken func(panic any)                            // is told what has become of a room's announcement, or of a look at all of them
 
 	wake chan struct{} // there is something new; holds one
 	stop chan struct{}
@@ -22,8 +23,8 @@ type crier struct {
 }
 
 // newCrier starts the crier's goroutine; close ends it.
-func newCrier(say func(room string, t tidings) time.Duration) *crier {
-	c := &crier{say: say, wake: make(chan struct{}, 1), stop: make(chan struct{}), rooms: make(map[string]*comings)}
+func newCrier(say func(room string, t tidings) time.Duration, broken func(any)) *crier {
+	c := &crier{say: say, broken: broken, wake: make(chan struct{}, 1), stop: make(chan struct{}), rooms: make(map[string]*comings)}
 	c.done.Go(c.run) // ends by close, which waits
 	return c
 }
@@ -83,15 +84,29 @@ func (c *crier) run() {
 		case <-c.stop:
 			return
 		}
-		for room, t := range c.due(time.Now()) {
-			c.spoke(room, c.say(room, t))
-		}
+		c.guarded(c.tellAll)
 		if next := c.next(); !next.IsZero() {
 			alarm.Reset(time.Until(next))
 		} else {
 			alarm.Stop()
 		}
 	}
+}
+
+// tellAll tells each room what is due there. A room of which nothing but a panic comes is told nothing.
+func (c *crier) tellAll() {
+	for room, t := range c.due(time.Now()) {
+		c.guarded(func() { c.spoke(room, c.say(room, t)) })
+	}
+}
+
+func (c *crier) guarded(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.broken(r)
+		}
+	}()
+	f()
 }
 
 // due is what is to be told now, by room.

@@ -11,4 +11,5 @@
 // Goroutines: that of each call, which calls Serve and gets it back when the call is over; one for each guest who has come in, which
 // the office starts and which ends with his call; one for each dial-out of an attendant, which ends with the dial-out, for which
 // its attendant waits; that of the crier, which New starts.  Close ends the crier and waits for all of them.
+// A panic on one of these costs the call that it served, and is counted (Office.Panics).
 package attendant

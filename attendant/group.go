@@ -74,14 +74,17 @@ func (a *attendant) result() {
 	}
 	var absent []prompts.Absent
 	for _, m := range r.Missing[:min(len(r.Missing), mostNamed)] {
-		absent = append(absent, prompts.Absent{Number: m.First(), Why: why[m.State]})
+		name := why[m.State]
+		if m.State == dialout.Failed {
+			name = whyFailed(m.Cause)
+		}
+		absent = append(absent, prompts.Absent{Number: m.First(), Why: name})
 	}
 	a.say(prompts.GroupResult(r.In, r.Total, absent))
 }
 
-// why is what is said of a member who is missing.
+// why is what is said of a member who is missing; of one whom nothing but a cause keeps away whyFailed says it.
 var why = map[dialout.State]prompts.Name{
 	dialout.Trying: prompts.Ringing, dialout.Ringing: prompts.Ringing, dialout.Busy: prompts.Busy, dialout.Declined: prompts.Declined,
 	dialout.NoAnswer: prompts.NoAnswer, dialout.NoAccept: prompts.NoAccept, dialout.Unreachable: prompts.Unreachable,
-	dialout.Failed: prompts.Failed,
 }

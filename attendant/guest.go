@@ -1,6 +1,7 @@
 package attendant
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 type guest struct {
 	call   Call
 	number string
-	lang   string
 	seat   *rooms.Seat
 	p      *rooms.Participant
 	keys   *attendant // hears his keys
@@ -30,9 +30,16 @@ func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialo
 			return nil
 		}
 	}
-	g := &guest{call: call, number: number, lang: o.cfg.Language(room.Number, number), seat: seat, p: seat.Wait(call)}
-	g.keys = o.hire(call, g.p, room.Number)
+	g := &guest{call: call, number: number, seat: seat, p: seat.Wait(call)}
+	whole := false
+	defer func() {
+		if !whole { // a panic: nobody else knows that he is here
+			g.p.Leave("internal error")
+		}
+	}()
+	g.keys = o.hire(call, g.p, room.Number, number)
 	o.enrol(g.keys)
+	whole = true
 	return g
 }
 
@@ -56,7 +63,8 @@ func (g *guest) leave(reason string) {
 
 // takeIn brings the guest into the room and serves him from now on.
 func (o *Office) takeIn(ctx context.Context, g *guest) {
-	g.keys.lang = g.lang
+	_, g.keys.first = g.call.Caller() // he who has answered
+	g.keys.judge(g.keys.first)
 	g.keys.drain()
 	g.p.Enter()
 	o.mu.Lock()
@@ -67,8 +75,9 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 	o.wg.Add(1)
 	go func() { // ends with the call; Close waits
 		defer o.wg.Done()
-		g.keys.serve(context.WithoutCancel(ctx))
-		g.leave("hung up")
+		defer func() { g.leave(cmp.Or(g.call.Reason(), "internal error")) }() // of a panic: the call has not ended yet
+		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
+		g.keys.serve(during(ctx, g.call))
 	}()
 }
 
@@ -86,7 +95,7 @@ func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendan
 	if inviter != nil {
 		gives, leaves = inviter.keys, inviter.call.Done()
 	}
-	sound := o.sound(g.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
+	sound := o.sound(g.keys.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
 	g.p.Play(sound.Looped(), false)
 	late := time.NewTimer(o.cfg.Accept)
 	defer late.Stop()
@@ -113,24 +122,30 @@ func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendan
 }
 
 // Receive is what a member of a group meets who has answered, for dialout.GroupsConfig.
-func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
+func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.State) {
 	call, ok := who.Call.(Call)
 	if !ok {
 		return dialout.Failed
 	}
-	g := o.welcome(call, who.Lease.Room, who.Number, who.Seat)
-	if g == nil {
+	var g *guest
+	state = dialout.Failed // which is what a panic leaves of it
+	defer func() {
+		if state != dialout.In {
+			call.Hangup(state.String())
+			g.leave(state.String())
+		}
+	}()
+	defer func() {
+		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room.Number), call)
+	}()
+	if g = o.welcome(call, who.Lease.Room, who.Number, who.Seat); g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed
 	}
-	state := dialout.In
 	if who.Policy != dialout.Straight {
-		state = o.ask(ctx, g, who.Caller, nil)
-	}
-	if state != dialout.In {
-		call.Hangup(state.String())
-		g.leave(state.String())
-		return state
+		if asked := o.ask(ctx, g, who.Caller, nil); asked != dialout.In {
+			return asked
+		}
 	}
 	o.takeIn(ctx, g)
 	return dialout.In

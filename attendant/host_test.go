@@ -2,6 +2,7 @@ package attendant
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,30 @@ func TestTwoHostsAtOnce(t *testing.T) {
 			t.Errorf("%d times %s", n, what)
 		}
 	}
+}
+
+// The log says of guests how their calls have ended, and not that they have hung up.
+func TestTheLogSaysHowAGuestHasLeft(t *testing.T) {
+	h := newHouse(t, nil)
+	carl, dora := h.newCall("103"), h.newCall("104")
+	h.answering(dialout.Straight, carl, dora)
+	boss := h.comes("boss", "5234", "")
+	for _, number := range []string{"103", "104"} {
+		boss.presses("*1" + number + "#")
+		h.wantInside("5234", "boss", number)
+		if number == "103" {
+			boss.presses("**3")
+		} else {
+			dora.Hangup("no RTP for 60 s")
+		}
+		h.wantInside("5234", "boss")
+	}
+	want := []string{"103: removed by the host", "104: no RTP for 60 s"}
+	h.await("the log says why", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.Equal(h.left, want)
+	})
 }
 
 // Kicked is who came in last and is no host: not who waits in the ante-room, and not he who is being removed already.

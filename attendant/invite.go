@@ -68,18 +68,24 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 	defer giveUp(nil)
 	changes, results := make(chan dialout.Change, 16), make(chan dialout.Result, 1)
 	go func() { // ends with Dial; results is waited for below
-		results <- a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.conference(), Caller: a.number, Number: number}, func(c dialout.Change) {
+		r := dialout.Result{Outcome: dialout.Outcome{State: dialout.Failed, Cause: dialout.Broken}, Number: number} // of a panic
+		defer func() { results <- r }()
+		defer func() { a.office.survived(recover(), "dial-out", a.log, nil) }()
+		r = a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.conference(), Caller: a.number, Number: number}, func(c dialout.Change) {
 			select {
 			case changes <- c:
 			default: // he is told of the next one
 			}
 		})
 	}()
-	var early *guest
+	hears := hearing{attendant: a}
 	for {
 		select {
 		case c := <-changes:
-			early = a.follow(c, early)
+			hears.follow(c)
+			continue
+		case <-hears.gone():
+			hears.hush("he is not there any more")
 			continue
 		case key := <-a.keys:
 			if !a.givesUp(key) {
@@ -87,27 +93,12 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 			}
 		case <-a.call.Done():
 		case r := <-results:
-			return a.answered(ctx, r, early)
+			return a.answered(ctx, r, hears.early)
 		}
 		giveUp(dialout.ErrGivenUp)
-		a.release(<-results, early) // what he presses meanwhile is for what comes then
+		a.release(<-results, hears.early) // what he presses meanwhile is for what comes then
 		return dialout.Outcome{State: dialout.Cancelled}, nil
 	}
-}
-
-// follow lets him hear how far it has come: the other exchange if it sends sound, else a tone of ours.
-func (a *attendant) follow(c dialout.Change, early *guest) *guest {
-	if call, ok := c.Early.(Call); ok && early == nil {
-		if early = a.office.welcome(call, a.conference(), c.Number, nil); early != nil {
-			a.p.StopPlaying()
-			a.p.StepAside(early.p)
-			return early
-		}
-	}
-	if c.State == dialout.Ringing && early == nil {
-		a.p.Play(rooms.Ringback, false)
-	}
-	return early
 }
 
 // release ends what nobody waits for any more.
@@ -130,6 +121,9 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	}
 	call, ok := r.Call.(Call)
 	if !ok {
+		if early != nil && r.Cause == dialout.Broken {
+			early.call.Hangup("internal error") // perhaps nobody else does
+		}
 		early.leave(r.Outcome.String())
 		return r.Outcome, nil
 	}
@@ -207,10 +201,13 @@ func (a *attendant) tell(o dialout.Outcome, number string) {
 		name = whyFailed(o.Cause)
 	}
 	a.p.StepAside(nil)
-	a.p.Play(tone, true)
-	if a.heardOut(toneTime) {
-		a.heardOut(a.say(prompts.Digits(number), name))
+	if o.Cause != dialout.AlreadyIn && o.Cause != dialout.AlreadyCalled { // there is nothing wrong with it
+		a.p.Play(tone, true)
+		if !a.heardOut(toneTime) {
+			return
+		}
 	}
+	a.heardOut(a.say(prompts.Digits(number), name))
 }
 
 // whyFailed is what is said of the causes that somebody can do something about.
@@ -222,6 +219,14 @@ func whyFailed(cause dialout.Cause) prompts.Name {
 		return prompts.NotAllowed
 	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily, dialout.TrunkDaily:
 		return prompts.CallLimit
+	case dialout.NoLine:
+		return prompts.NoLine
+	case dialout.AlreadyIn:
+		return prompts.AlreadyIn
+	case dialout.AlreadyCalled:
+		return prompts.AlreadyRung
+	case dialout.RoomFull:
+		return prompts.Full
 	}
 	return prompts.Failed
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipconf/sipconf/dialout"
@@ -58,12 +59,15 @@ type Office struct {
 	cfg Config
 	wg  sync.WaitGroup // guests who have come in
 
+	panics atomic.Uint64
+
 	crier  *crier // nil: nobody is told who comes and goes
 	atOnce time.Duration
 
 	mu     sync.Mutex
 	serves map[string]*attendant // by the ID of the call
 	wishes map[wish]wished
+	told   map[string]*rooms.Notices // by language
 	closed bool
 
 	asides sync.Mutex // guards who is aside, of all attendants
@@ -107,9 +111,9 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), atOnce: atOnce}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce}
 	if cfg.Announce {
-		o.crier = newCrier(o.announce) // ends in Close
+		o.crier = newCrier(o.announce, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	}
 	return o
 }
@@ -164,9 +168,7 @@ func conferenceOf(e rooms.Event) dialout.Room {
 
 // enrol has the keys of a call go to its attendant, and dismiss ends that.
 func (o *Office) enrol(a *attendant) {
-	if a.host {
-		a.p.MakeHost()
-	}
+	a.judge(a.first)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.serves[a.call.ID()] = a

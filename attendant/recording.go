@@ -8,6 +8,18 @@ import (
 	"github.com/sipconf/sipconf/rooms/menu"
 )
 
+// notices are what he is told by himself who has not heard when all were told.
+func (o *Office) notices(lang string) *rooms.Notices {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.told[lang]
+	if n == nil {
+		n = &rooms.Notices{On: o.sound(lang, prompts.RecordingOn), Off: o.sound(lang, prompts.RecordingOff)}
+		o.told[lang] = n
+	}
+	return n
+}
+
 // toggleRecording records the room, or does so no more, and all hear that.
 func (a *attendant) toggleRecording() {
 	if a.office.wished(a, menu.Record) {
@@ -16,7 +28,7 @@ func (a *attendant) toggleRecording() {
 	if rec := a.office.cfg.Rooms.Recording(a.room); rec != nil {
 		rec.Stop() // before the words, so that they are not in it
 		a.log.Info("ends the recording", "number", a.number, "file", rec.State().File)
-		a.office.cfg.Rooms.Announce(a.room, rooms.Tapes, a.toAll(prompts.RecordingOff))
+		a.office.cfg.Rooms.AnnounceTape(a.room, false, a.toAll(prompts.RecordingOff))
 		return
 	}
 	if a.office.cfg.Tape == nil {
@@ -32,6 +44,6 @@ func (a *attendant) toggleRecording() {
 		a.say(prompts.NoRecording)
 	default:
 		a.log.Info("records the room", "number", a.number, "file", rec.State().File)
-		a.office.cfg.Rooms.Announce(a.room, rooms.Tapes, a.toAll(prompts.RecordingOn)) // is in it, as a proof that they were told
+		a.office.cfg.Rooms.AnnounceTape(a.room, true, a.toAll(prompts.RecordingOn)) // is in it, as a proof that they were told
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/prompts/sound"
@@ -114,10 +116,12 @@ func TestRecordingIsNotPossible(t *testing.T) {
 
 // ear is what somebody hears, as it comes to his phone.
 type ear struct {
-	h    *house
-	name string
-	mu   sync.Mutex
-	law  []byte
+	h      *house
+	name   string
+	socket *net.UDPConn
+	leg    net.Addr // at our end
+	mu     sync.Mutex
+	law    []byte
 }
 
 // listens gives a call a phone.
@@ -127,7 +131,7 @@ func (h *house) listens(c *call) *ear {
 	if err != nil {
 		h.Fatal(err)
 	}
-	e := &ear{h: h, name: c.number}
+	e := &ear{h: h, name: c.number, socket: socket, leg: net.UDPAddrFromAddrPort(c.leg.LocalAddr())}
 	c.leg.Update(media.Session{Codec: codec.PCMA, PayloadType: 8, Remote: socket.LocalAddr().(*net.UDPAddr).AddrPort()})
 	h.Cleanup(func() { socket.Close() })
 	go func() { // ends with the socket
@@ -145,8 +149,10 @@ func (h *house) listens(c *call) *ear {
 }
 
 // heard says how often he has heard these words, with nothing else.
-func (e *ear) heard(name prompts.Name) int {
-	words := slices.Concat(e.h.office.cfg.Prompts.Say(prompts.English, name)...)
+func (e *ear) heard(name prompts.Name) int { return e.heardIn(prompts.English, name) }
+
+func (e *ear) heardIn(lang string, name prompts.Name) int {
+	words := slices.Concat(e.h.office.cfg.Prompts.Say(lang, name)...)
 	law := make([]byte, len(words))
 	codec.PCMA.Encode(law, words)
 	e.mu.Lock()
@@ -172,15 +178,7 @@ func TestAllAreToldOfTheRecording(t *testing.T) {
 	bossHears.hears(prompts.RecordingOn)
 	bob := h.newCall("102")
 	bobHears := h.listens(bob)
-	seat, err := h.rooms.Reserve("5234")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.serves.Go(func() { // ends with the call
-		p := seat.Join(bob)
-		h.office.Serve(t.Context(), bob, p, "5234", "")
-		p.Leave("hung up")
-	})
+	h.enters(bob, "5234", "")
 	bobHears.hears(prompts.RecordingOn)
 	rec := h.rooms.Recording("5234")
 	boss.presses("**4")
@@ -200,4 +198,39 @@ func TestAllAreToldOfTheRecording(t *testing.T) {
 		c.Hangup("goes")
 	}
 	<-rec.Done()
+}
+
+// Ann is dialling when it begins and is told when she is back; Bob comes in and presses a key at once, whose answer waits until he has been
+// told; and Carl, whom Ann then brings in, is told as well.
+func TestNobodyIsRecordedWithoutBeingTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "5234.wav")
+	h := newHouse(t, func(c *Config) {
+		c.Tape = func(room string) (rooms.Tape, error) { return sound.CreateTape(file, prompts.Rate) }
+		c.First = time.Hour
+	})
+	carl := h.newCall("103")
+	h.answering(dialout.Straight, carl)
+	ann, boss := h.comes("101", "5234", ""), h.comes("boss", "5234", "")
+	annHears, bossHears, carlHears := h.listens(ann), h.listens(boss), h.listens(carl)
+	ann.presses("*1")
+	h.wantInside("5234", "-101", "boss")
+	boss.presses("**4")
+	bossHears.hears(prompts.RecordingOn)
+	if n := annHears.heard(prompts.RecordingOn); n > 0 {
+		t.Errorf("she was told %d times, while she was out of the talk", n)
+	}
+	ann.presses("*")
+	annHears.hears(prompts.RecordingOn)
+
+	bob := h.newCall("102")
+	bobHears := h.listens(bob)
+	h.enters(bob, "5234", "")
+	bob.presses("*2")
+	h.wantInside("5234", "101", "boss", "102!")
+	bobHears.hears(prompts.Muted)
+	bobHears.hears(prompts.RecordingOn)
+	ann.presses("*1103#")
+	h.wantInside("5234", "101", "boss", "102!", "103")
+	carlHears.hears(prompts.RecordingOn)
+	annHears.hears(prompts.RecordingOn) // still once
 }

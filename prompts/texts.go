@@ -14,6 +14,7 @@ const (
 	WrongNumber Name = "wrong-number"
 	NotAllowed  Name = "not-allowed"
 	CallLimit   Name = "call-limit"
+	NoLine      Name = "no-line"
 	Cancelled   Name = "cancelled"
 	Consult     Name = "consult"
 
@@ -25,6 +26,8 @@ const (
 	NoAccept    Name = "no-accept"
 	Unreachable Name = "unreachable"
 	Failed      Name = "failed"
+	AlreadyIn   Name = "already-in"
+	AlreadyRung Name = "already-rung"
 	Dropped     Name = "dropped"
 
 	// To the invited.
@@ -120,6 +123,7 @@ var texts = []text{
 	{WrongNumber, "Wrong number.", "Неверный номер."},
 	{NotAllowed, "This number is not allowed.", "Этот номер запрещён."},
 	{CallLimit, "Call limit reached.", "Предел вызовов достигнут."},
+	{NoLine, "All lines are in use.", "Все линии заняты."},
 	{Cancelled, "Cancelled.", "Отменено."},
 	{Consult, "Star to let them in, pound to hang up.", "Звёздочка — впустить, решётка — отбой."},
 
@@ -130,6 +134,8 @@ var texts = []text{
 	{NoAccept, "Not accepted.", "Приглашение не принято."},
 	{Unreachable, "Cannot be reached.", "Абонент недоступен."},
 	{Failed, "The call failed.", "Вызов не удался."},
+	{AlreadyIn, "Already in the conference.", "Уже в конференции."},
+	{AlreadyRung, "Already being called.", "Уже вызывается."},
 	{Dropped, "Disconnected.", "Отключён."},
 
 	{Invited, "You are invited to conference,", "Вас приглашают в конференцию,"},

@@ -37,6 +37,36 @@ func TestSomebodyAsideHearsOnlyWhatIsPlayedToHim(t *testing.T) {
 	bob.hears(500, 6000)
 }
 
+// Ann hears our ringing until there is something to be heard of Bob's exchange: neither that there may be, nor packets of silence end it. When it
+// was heard once, it rings no more.
+func TestRingingUntilTheOtherExchangeIsHeard(t *testing.T) {
+	s := newQuietScene(t)
+	ann := s.joins("ann", codec.PCMA)
+	ann.p.flags.aside, ann.p.own, ann.p.own.till = true, of(DialTone), true
+	rings := func(hz, none float64) {
+		t.Helper()
+		s.ticks(10)
+		s.forget()
+		s.ticks(50)
+		ann.hears(hz, tonePeak)
+		ann.hearsNo(none)
+	}
+	rings(425, 1000)
+	bob := s.comes("bob", codec.PCMA)
+	ann.p.mate = bob.p
+	rings(425, 1000)
+	bob.listens()
+	rings(425, 1000)
+	bob.speaks(1000, tonePeak)
+	rings(1000, 425)
+	bob.says = nil
+	s.ticks(50)
+	ann.p.own, ann.p.own.till = of(DialTone), true
+	s.forget()
+	s.ticks(50)
+	ann.hearsNo(425)
+}
+
 // Bob rings: he is in the ante-room, and Ann, who has invited him, is aside and hears his exchange. Nobody else knows of him, until he
 // enters; then the two consult, and then Ann comes back to the room with him.
 func TestTheInviterHearsTheInvitedBeforeTheRoomDoes(t *testing.T) {

@@ -31,7 +31,7 @@ type Config struct {
 	MaxLegs         int          // the most participants in all rooms together; 0: 1000
 	Tones           bool         // whether joining and leaving is heard
 	Log             *slog.Logger // nil: nothing is logged
-	OnEvent         func(Event)  // is told of every event, one at a time, after it is logged; nil: nobody is. Must not wait for the Directory to close
+	OnEvent         func(Event)  // is told of every event, one at a time, after it is logged; nil: nobody is. Must not wait for the Directory to close. If it panics, the event's call is hung up
 }
 
 // Defaults of Config.
@@ -82,7 +82,7 @@ func NewDirectory(cfg Config) *Directory {
 	if cfg.Tones {
 		d.tones = newTones(mixRate)
 	}
-	d.journal = newJournal(d.events, cfg.Log, cfg.OnEvent) // ends in Close
+	d.journal = newJournal(d.events, cfg.Log, cfg.OnEvent, d.failed) // ends in Close
 	return d
 }
 
@@ -275,6 +275,7 @@ type Stats struct {
 	EventsDropped uint64 // because the journal could not keep up
 	Recordings    int    // that are not over
 	RecordingLost uint64 // samples that recordings have lost, because the disk was too slow or full
+	Panics        uint64 // of Config.OnEvent, that were survived
 }
 
 // Stats counts.
@@ -282,5 +283,6 @@ func (d *Directory) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	recordings, lost := d.recorded()
-	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load(), Recordings: recordings, RecordingLost: lost}
+	return Stats{Rooms: len(d.rooms), Seats: d.seats, EventsDropped: d.events.dropped.Load(), Recordings: recordings, RecordingLost: lost,
+		Panics: d.journal.panics.Load()}
 }

@@ -17,6 +17,13 @@ func (d *Directory) Broken(bus media.Bus, _ any) {
 	}
 }
 
+// failed hangs up the call of an event that nobody could make anything of but a panic. Other calls go on.
+func (d *Directory) failed(e Event) {
+	if e.Call != "" {
+		d.Dismiss(e.Room, e.Call, "internal error")
+	}
+}
+
 // abandon discards a room and returns the calls that are in it.
 func (d *Directory) abandon(r *Room) []Call {
 	d.mu.Lock()

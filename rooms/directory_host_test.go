@@ -94,7 +94,7 @@ func TestHostsDecide(t *testing.T) {
 	h := newHouse(t, Config{})
 	boss, ann := h.calls("boss"), h.calls("ann")
 	pb := h.seat("5234").Join(boss)
-	pb.MakeHost()
+	pb.SetHost(true)
 	pa := h.seat("5234").Join(ann)
 	h.Silence("5234", true, Refused)
 	h.Silence("1", true, Refused) // there is none
@@ -121,9 +121,13 @@ func TestHostsDecide(t *testing.T) {
 	h.Silence("5234", false, Refused)
 	look(false, false)
 	h.Silence("5234", true, Refused)
-	pa.MakeHost()
+	pa.SetHost(true)
 	if pa.Silenced() {
 		t.Error("a host is silenced")
+	}
+	pa.SetHost(false)
+	if !pa.Silenced() {
+		t.Error("who is no host any more is heard")
 	}
 
 	if h.Dismiss("5234", "ann", "removed") || *ann.hungUp.Load() != "removed" {

@@ -122,7 +122,7 @@ func TestTheLogSaysWhyNobodyIsHeard(t *testing.T) {
 		var b bytes.Buffer
 		q := newQueue(2)
 		q.put(c.event)
-		newJournal(q, slog.New(slog.NewTextHandler(&b, nil)), nil).close()
+		newJournal(q, slog.New(slog.NewTextHandler(&b, nil)), nil, nil).close()
 		if !strings.Contains(b.String(), c.want) {
 			t.Errorf("the log says\n%swant\n%s", &b, c.want)
 		}

@@ -3,7 +3,9 @@ package rooms
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,16 +18,18 @@ type journal struct {
 	queue   *queue
 	log     *slog.Logger
 	onEvent func(Event) // nil: nobody asked
+	broken  func(Event) // is told of an event of which onEvent has made a panic
 
 	stop    chan struct{}
 	once    sync.Once
 	done    sync.WaitGroup
 	dropped uint64 // how many drops have been logged; the goroutine's own
+	panics  atomic.Uint64
 }
 
 // newJournal starts the goroutine "journal"; close ends it.
-func newJournal(q *queue, log *slog.Logger, onEvent func(Event)) *journal {
-	j := &journal{queue: q, log: log, onEvent: onEvent, stop: make(chan struct{})}
+func newJournal(q *queue, log *slog.Logger, onEvent, broken func(Event)) *journal {
+	j := &journal{queue: q, log: log, onEvent: onEvent, broken: broken, stop: make(chan struct{})}
 	j.done.Go(j.run)
 	return j
 }
@@ -52,14 +56,27 @@ func (j *journal) report() {
 		if !ok {
 			break
 		}
-		j.log.LogAttrs(context.Background(), e.level(), e.Kind.String(), e.attrs()...)
-		if j.onEvent != nil {
-			j.onEvent(e)
-		}
+		j.tell(e)
 	}
 	if n := j.queue.dropped.Load(); n != j.dropped {
 		j.log.Warn("room events dropped, the log or its reader is too slow", "events", n-j.dropped)
 		j.dropped = n
+	}
+}
+
+// tell logs one event and tells whoever asked for it. A panic of his, which is our own bug, is survived: the journal is that of all rooms.
+func (j *journal) tell(e Event) {
+	defer func() {
+		if r := recover(); r != nil {
+			j.panics.Add(1)
+			j.log.Error("panic while an event was told: please report it", "event", e.Kind.String(), "room", e.Room, "call", e.Call,
+				"err", r, "stack", string(debug.Stack()))
+			j.broken(e)
+		}
+	}()
+	j.log.LogAttrs(context.Background(), e.level(), e.Kind.String(), e.attrs()...)
+	if j.onEvent != nil {
+		j.onEvent(e)
 	}
 }
 

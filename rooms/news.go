@@ -22,6 +22,7 @@ func (p *Participant) pull(now int64) bool {
 	p.frame, p.news = p.leg.Pull(now), 0
 	p.rights = derive(p.phase, p.flags, p.leg.Held())
 	p.speaks = p.leg.Heard() && !p.flags.muted
+	p.spoken = p.spoken || p.speaks
 	p.heard = p.rights.heard && p.speaks
 	if p.speaks && p.gains.speak != 0 {
 		mixer.Ramp(p.frame, p.gains.speaking(), p.gains.speaking())

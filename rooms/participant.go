@@ -24,12 +24,14 @@ type Participant struct {
 	awaits int  // ticks in which his first packet could have come, up to patience
 	keys   keys
 	own    playing      // a tone for him alone; while it plays he hears no other
+	notice notice       // of the recording; before his own
 	mate   *Participant // whom he hears while he is aside; nil: nobody
 	gains  gains
 	round  int     // the chime's round that announces him, which he need not hear
 	spared bool    // the announcement of now is none of his
 	rights rights  // in this tick
 	speaks bool    // there is something of him in this tick, whoever may hear it
+	spoken bool    // there was in some tick, or is
 	heard  bool    // is part of this tick's sum
 	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory
@@ -75,8 +77,10 @@ func (p *Participant) ToggleMute() (muted, silenced bool) {
 // Silenced says whether a host has silenced him. It waits for the loop, one tick or so.
 func (p *Participant) Silenced() bool { return p.ask(func(*flags) {}).silenced }
 
-// MakeHost keeps hosts from silencing the participant, and undoes it if one has.
-func (p *Participant) MakeHost() { p.set(func(f *flags) { f.host, f.silenced = true, false }) }
+// SetHost says whether the participant is a host. No host silences a host; who is none any more is silent with the others.
+func (p *Participant) SetHost(host bool) {
+	p.do(func(r *Room) { p.flags.host, p.flags.silenced = host, r.silent && !host && p.phase == inside })
+}
 
 // Deafen keeps the participant from hearing the others.
 func (p *Participant) Deafen() { p.set(func(f *flags) { f.deaf = true }) }

@@ -25,6 +25,16 @@ func (p *Participant) Play(s Sound, keys bool) {
 	})
 }
 
+// PlayTillSound plays a sound to the participant alone until there is something to be heard of his mate (StepAside), whoever that is by then; if there was
+// before, it plays nothing.
+func (p *Participant) PlayTillSound(s Sound) {
+	p.do(func(r *Room) {
+		p.own = of(s)
+		p.own.till = true
+		r.allowFor(s)
+	})
+}
+
 // StopPlaying ends what is played to him.
 func (p *Participant) StopPlaying() { p.do(func(*Room) { p.own = playing{} }) }
 

@@ -32,6 +32,7 @@ type Room struct {
 	chime   chime
 	words   words
 	silent  bool // a host has silenced all, and whoever comes in
+	taped   bool // all are to know that it is recorded
 	loudest int  // the peak of the loudest sound of late; 0: there was none
 	limiter mixer.Limiter
 	work    work

@@ -28,7 +28,7 @@ func (r *Room) limit(loudest int) {
 func (r *Room) reach() {
 	w, shared := &r.work, r.recording != nil
 	for _, p := range r.members {
-		sum := r.sumFor(&w.desk, p, p.own.peek())
+		sum := r.sumFor(&w.desk, p, r.peekPrivately(p))
 		switch {
 		case sum == nil:
 		case p.heard:

@@ -65,7 +65,8 @@ func (r *Room) push(d *desk, p *Participant, now int64) {
 		r.pushAside(d, p, now)
 		return
 	}
-	sum := r.sumFor(d, p, p.own.frame())
+	sum := r.sumFor(d, p, r.privately(p))
+	r.hearsOfTape(p)
 	switch {
 	case sum == nil:
 		r.pushShared(p, now, &d.silent, w.quiet)
@@ -90,7 +91,11 @@ func (p *Participant) listen(now int64, frame []int16) {
 
 // pushAside sends somebody who is aside what is played to him, and what his mate says.
 func (r *Room) pushAside(d *desk, p *Participant, now int64) {
-	own, mate := p.own.frame(), p.mate
+	mate := p.mate
+	if p.own.till && mate != nil && mate.spoken {
+		p.own = playing{}
+	}
+	own := r.privately(p)
 	if own == nil && (mate == nil || !mate.speaks) {
 		r.pushShared(p, now, &d.silent, r.work.quiet)
 		return
@@ -150,9 +155,10 @@ func (r *Room) pushAlone(p *Participant, now int64) {
 	if words := r.saying(); words != nil && !p.spared {
 		tone = words
 	}
-	if own := p.own.frame(); own != nil {
+	if own := r.privately(p); own != nil {
 		tone = own
 	}
+	r.hearsOfTape(p)
 	if tone == nil || !p.rights.hears {
 		r.pushShared(p, now, &r.work.silent, r.work.quiet)
 		return

@@ -62,6 +62,7 @@ type playing struct {
 	next int  // index of the frame that comes next
 	loop bool // it begins anew at its end
 	keys bool // a key of the one who hears it ends it
+	till bool // the first sound of his mate ends it
 }
 
 // of is a sound that begins now.

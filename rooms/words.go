@@ -10,13 +10,14 @@ const (
 	Comings Topic = iota // who has joined, and who has left
 	Door                 // whether the room is locked
 	Voices               // whether all but the hosts are silenced
-	Tapes                // whether it is recorded
+	Tapes                // whether it is recorded: see Directory.AnnounceTape
 	topics
 )
 
 // announcement is a sound for all who are in the room, but for some.
 type announcement struct {
 	about  Topic
+	on     bool // of Tapes: whether it is
 	sound  Sound
 	except []string // IDs of those who need not hear it
 }
@@ -27,6 +28,10 @@ type words struct {
 	now     playing
 	waiting [topics]announcement // in the order of coming
 	waits   int                  // how many of these
+
+	tapes  bool // what is said in this tick is about Tapes
+	on     bool // and says that it is recorded
+	frames int  // how many frames it has in all
 }
 
 // add has the announcement made after those that wait, or in the place of the one about the same topic.
@@ -51,17 +56,25 @@ func (w *words) begin() (except []string, begun bool) {
 	w.waits--
 	w.waiting[w.waits] = announcement{}
 	w.now = playing{tone: next.sound.tone} // once, whatever it is: nothing would end it
+	w.tapes, w.on, w.frames = next.about == Tapes, next.on, len(next.sound.tone)
 	return next.except, true
+}
+
+// waitsFor says whether an announcement about the topic waits.
+func (w *words) waitsFor(about Topic) bool {
+	return slices.ContainsFunc(w.waiting[:w.waits], func(a announcement) bool { return a.about == about })
 }
 
 // saying is the frame of the room's words in this tick, or nil.
 func (r *Room) saying() []int16 {
 	if except, begun := r.words.begin(); begun {
 		for _, p := range r.members {
-			p.spared = slices.Contains(except, p.id)
+			p.spared, p.notice.heard = slices.Contains(except, p.id), 0
 		}
 	}
-	return r.words.now.frame()
+	said := r.words.now.frame()
+	r.words.tapes = r.words.tapes && said != nil
+	return said
 }
 
 // announce has the room told something.
@@ -73,5 +86,5 @@ func (r *Room) announce(a announcement) {
 // Announce plays a sound to all who are in the room, under what is said, but for the calls of those IDs; after what is being
 // announced, and instead of what waits about the same topic. A room that does not exist hears nothing.
 func (d *Directory) Announce(number string, about Topic, s Sound, except ...string) {
-	d.on(number, func(r *Room) { r.announce(announcement{about, s, except}) })
+	d.on(number, func(r *Room) { r.announce(announcement{about: about, sound: s, except: except}) })
 }

@@ -11,7 +11,7 @@ import (
 func beep(about Topic, hz float64, length time.Duration, except ...string) announcement {
 	s := Signal(hz, length, 0)
 	s.loop = false
-	return announcement{about, s, except}
+	return announcement{about: about, sound: s, except: except}
 }
 
 // The room is locked, opened and locked again while it is told that somebody has joined: it hears one announcement after the other, and

@@ -240,6 +240,20 @@ func (c *Call) Ended() Ending {
 	return Ending{}
 }
 
+// Reason is how the call ended, in a few words for the log; empty before that.
+func (c *Call) Reason() string {
+	e := c.ending.Load()
+	switch {
+	case e == nil:
+		return ""
+	case e.Reason == "" && e.ByPeer:
+		return "hung up"
+	case e.Reason == "":
+		return "ended"
+	}
+	return e.Reason
+}
+
 // Focus makes user the user part of our Contact: a conference URI that leads
 // back to the same room (RFC 4579 section 5.2). Before Ring or Answer; the
 // number dialled serves otherwise.

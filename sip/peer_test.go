@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -397,8 +398,12 @@ func wantEnded(t *testing.T, call *Call, byPeer bool, reason string) {
 	case <-time.After(time.Minute):
 		t.Fatal("the call has not ended")
 	}
-	if e := call.Ended(); e.ByPeer != byPeer || !strings.Contains(e.Reason, reason) {
+	e := call.Ended()
+	if e.ByPeer != byPeer || !strings.Contains(e.Reason, reason) {
 		t.Errorf("ended %+v, want by peer %v, reason with %q", e, byPeer, reason)
+	}
+	if said, want := call.Reason(), cmp.Or(e.Reason, map[bool]string{true: "hung up", false: "ended"}[byPeer]); said != want {
+		t.Errorf("the log says %q, want %q", said, want)
 	}
 }
 

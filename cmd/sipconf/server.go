@@ -208,7 +208,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	}
 	s.count(outcomeJoined)
 	p := seat.Join(call)
-	defer func() { p.Leave(reason(call.Ended())) }() // before the call closes the leg, also when something below panics
+	defer func() { p.Leave(call.Reason()) }() // before the call closes the leg, also when something below panics
 	s.office.Serve(ctx, call, p, target.Room, target.Group)
 }
 
@@ -245,14 +245,6 @@ func unansweredLevel(err error) slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
-}
-
-// reason is how a call ended, for the log.
-func reason(e sip.Ending) string {
-	if e.Reason == "" && e.ByPeer {
-		return "hung up"
-	}
-	return e.Reason
 }
 
 // Addrs are the addresses that the server listens on.
