@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/menu"
@@ -62,6 +63,16 @@ func (o *Office) hire(call Call, p *rooms.Participant, room, dialled string) *at
 	_, number := call.Caller()
 	return &attendant{office: o, call: call, p: p, room: room, first: number, dialled: dialled,
 		log: o.cfg.Log.With("call", call.ID(), "room", room), keys: make(chan byte, mostKeys)}
+}
+
+// conference is the one that he is in.
+func (a *attendant) conference() dialout.Room {
+	return dialout.Room{Number: a.room, Incarnation: a.p.Incarnation()}
+}
+
+// caller is he who calls a group.
+func (a *attendant) caller() dialout.Caller {
+	return dialout.Caller{Number: a.number, Call: a.call.ID()}
 }
 
 // serve carries out what is asked for, one thing after the other.

@@ -107,7 +107,7 @@ func (h *house) hear(e rooms.Event) {
 
 func (h *house) Dial(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result {
 	h.mu.Lock()
-	h.dialled = append(h.dialled, req.Caller+" into "+req.Room+": "+req.Number)
+	h.dialled = append(h.dialled, req.Caller+" into "+req.Room.Number+": "+req.Number)
 	script := h.script
 	h.mu.Unlock()
 	return script(ctx, req, watch)
@@ -118,6 +118,7 @@ type groups struct {
 	rooms *rooms.Directory
 	mu    sync.Mutex
 	asked []string
+	ended []dialout.Room
 	err   error
 	n     int
 	said  dialout.Report
@@ -132,27 +133,35 @@ func (g *groups) note(what string) (int, error) {
 	g.asked = append(g.asked, what)
 	return g.n, g.err
 }
-func (g *groups) Call(_ context.Context, room, group, caller string) (int, error) {
+func (g *groups) Call(_ context.Context, room dialout.Room, group string, by dialout.Caller) (int, error) {
 	if g.slow != nil {
 		<-g.slow
 	}
-	return g.note("call " + group + " into " + room + " for " + caller)
+	return g.note("call " + group + " into " + room.Number + " for " + by.Number)
 }
-func (g *groups) Missing(ctx context.Context, room, caller string) (int, error) {
+func (g *groups) Missing(ctx context.Context, room dialout.Room, by dialout.Caller) (int, error) {
 	if g.bug {
 		panic("our bug")
 	}
 	if g.dead {
 		<-ctx.Done()
-		g.note("in vain for " + caller)
+		g.note("in vain for " + by.Number)
 		return 0, ctx.Err()
 	}
-	return g.note("missing of " + room + " for " + caller)
+	return g.note("missing of " + room.Number + " for " + by.Number)
 }
-func (g *groups) Report(string) dialout.Report { return g.said }
-func (g *groups) Arrived(room, number string)  { g.note("arrived " + number) }
-func (g *groups) CallerLeft(room, n string)    { g.note("left " + n) }
-func (g *groups) EndRoom(room string)          { g.note("ended " + room) }
+func (g *groups) Report(dialout.Room) dialout.Report       { return g.said }
+func (g *groups) Arrived(room dialout.Room, number string) { g.note("arrived " + number) }
+func (g *groups) CallerLeft(call string) {
+	number, _, _ := strings.Cut(call, "-")
+	g.note("left " + number)
+}
+func (g *groups) EndRoom(room dialout.Room) {
+	g.note("ended " + room.Number)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = append(g.ended, room)
+}
 
 // call is somebody's call: a leg without a peer, whose keys come by INFO.
 type call struct {
@@ -204,6 +213,12 @@ func (h *house) newCall(number string) *call {
 	c := &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: leg, over: make(chan struct{}), renamed: make(chan struct{}, 1)}
 	h.Cleanup(func() { c.Hangup("the end of the test") })
 	return c
+}
+
+// conference is the one that there is in the room now.
+func (h *house) conference(number string) dialout.Room {
+	shot, _ := h.rooms.Look(number)
+	return dialout.Room{Number: number, Incarnation: shot.Incarnation}
 }
 
 // comes lets somebody call a room and be served there.
@@ -463,7 +478,7 @@ func TestGroups(t *testing.T) {
 	h.groups.n = 7
 	boss := h.comes("201", "201", "100")
 	member := h.newCall("202")
-	guest := dialout.Guest{Group: "100", Caller: "201", Result: dialout.Result{Call: member, Number: "202", Policy: dialout.Straight, Lease: dialout.Lease{Room: "201"}}}
+	guest := dialout.Guest{Group: "100", Caller: "201", Result: dialout.Result{Call: member, Number: "202", Policy: dialout.Straight, Lease: dialout.Lease{Room: h.conference("201")}}}
 	if got := h.office.Receive(t.Context(), guest); got != dialout.In {
 		t.Error(got)
 	}

@@ -13,7 +13,7 @@ import (
 func (a *attendant) callGroup(ctx context.Context, group string) {
 	called, err := 0, dialout.ErrNoGroup
 	if a.office.cfg.Groups != nil {
-		called, err = a.office.cfg.Groups.Call(ctx, a.room, group, a.number)
+		called, err = a.office.cfg.Groups.Call(ctx, a.conference(), group, a.caller())
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -36,7 +36,7 @@ func (a *attendant) callMissing(ctx context.Context) {
 		a.say(prompts.EmptyGroup)
 		return
 	}
-	called, err := a.office.cfg.Groups.Missing(ctx, a.room, a.number)
+	called, err := a.office.cfg.Groups.Missing(ctx, a.conference(), a.caller())
 	if err != nil && !errors.Is(err, dialout.ErrNoGroup) && ctx.Err() == nil {
 		a.log.Warn("those who are missing cannot be called", "called", called, "err", err)
 	}
@@ -47,6 +47,8 @@ func (a *attendant) announceCalled(called int, err error) {
 	switch {
 	case errors.Is(err, dialout.ErrNoGroup):
 		a.say(prompts.UnknownGroup)
+	case errors.Is(err, dialout.ErrLimit):
+		a.say(prompts.CallLimit)
 	case err != nil:
 		a.say(prompts.DirectoryUnavailable)
 	case called > 0:
@@ -65,7 +67,7 @@ func (a *attendant) result() {
 		a.say(prompts.EmptyGroup)
 		return
 	}
-	r := a.office.cfg.Groups.Report(a.room)
+	r := a.office.cfg.Groups.Report(a.conference())
 	if r.Total == 0 {
 		a.say(prompts.EmptyGroup)
 		return

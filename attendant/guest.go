@@ -19,12 +19,16 @@ type guest struct {
 	keys   *attendant // hears his keys
 }
 
-// welcome takes a call that was dialled into the ante-room; nil when there is no seat.
-func (o *Office) welcome(call Call, room, number string) *guest {
-	seat, err := o.cfg.Rooms.ReserveInvited(room)
-	if err != nil {
-		o.cfg.Log.Info("no seat for somebody invited", "room", room, "number", number, "err", err)
-		return nil
+// welcome takes a call that was dialled into the ante-room, on the seat that was kept for it, or if none was on another; nil when there is
+// no seat.
+func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialout.Seat) *guest {
+	seat, ok := kept.(*rooms.Seat)
+	if !ok {
+		var err error
+		if seat, err = o.cfg.Rooms.ReserveInvited(room.Number, room.Incarnation); err != nil {
+			o.cfg.Log.Info("no seat for somebody invited", "room", room.Number, "number", number, "err", err)
+			return nil
+		}
 	}
 	g := &guest{call: call, number: number, seat: seat, p: seat.Wait(call)}
 	whole := false
@@ -33,7 +37,7 @@ func (o *Office) welcome(call Call, room, number string) *guest {
 			g.p.Leave("internal error")
 		}
 	}()
-	g.keys = o.hire(call, g.p, room, number)
+	g.keys = o.hire(call, g.p, room.Number, number)
 	o.enrol(g.keys)
 	whole = true
 	return g
@@ -132,9 +136,9 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.
 		}
 	}()
 	defer func() {
-		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room), call)
+		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room.Number), call)
 	}()
-	if g = o.welcome(call, who.Lease.Room, who.Number); g == nil {
+	if g = o.welcome(call, who.Lease.Room, who.Number, who.Seat); g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed
 	}

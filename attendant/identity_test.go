@@ -78,7 +78,7 @@ func TestAGuestIsWhoWasDialled(t *testing.T) {
 	carl.Hangup("gone")
 	h.wantInside("5234", "101")
 
-	member := dialout.Guest{Caller: "101", Result: dialout.Result{Call: boss, Number: "boss", Policy: dialout.Straight, Lease: dialout.Lease{Room: "5234"}}}
+	member := dialout.Guest{Caller: "101", Result: dialout.Result{Call: boss, Number: "boss", Policy: dialout.Straight, Lease: dialout.Lease{Room: h.conference("5234")}}}
 	if got := h.office.Receive(t.Context(), member); got != dialout.In {
 		t.Fatal(got)
 	}

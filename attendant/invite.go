@@ -87,7 +87,7 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 		r := dialout.Result{Outcome: dialout.Outcome{State: dialout.Failed, Cause: dialout.Broken}, Number: number} // of a panic
 		defer func() { results <- r }()
 		defer func() { a.office.survived(recover(), "dial-out", a.log, nil) }()
-		r = a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.room, Caller: a.number, Number: number}, func(c dialout.Change) {
+		r = a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.conference(), Caller: a.number, Number: number}, func(c dialout.Change) {
 			select {
 			case changes <- c:
 			default: // he is told of the next one
@@ -144,11 +144,14 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 		return r.Outcome, nil
 	}
 	g := early
+	if g != nil && g.call.ID() == call.ID() && r.Seat != nil {
+		r.Seat.Release() // he sits already
+	}
 	if g == nil || g.call.ID() != call.ID() {
 		early.leave("another phone has answered")
-		if g = a.office.welcome(call, a.room, r.Number); g == nil {
+		if g = a.office.welcome(call, a.conference(), r.Number, r.Seat); g == nil {
 			call.Hangup("no seat in the room")
-			return dialout.Outcome{State: dialout.Failed, Cause: roomFull}, nil
+			return dialout.Outcome{State: dialout.Failed, Cause: dialout.RoomFull}, nil
 		}
 	}
 	g.call = call
@@ -223,9 +226,6 @@ func (a *attendant) tell(o dialout.Outcome, number string) {
 	a.heardOut(a.say(prompts.Digits(number), name))
 }
 
-// roomFull is the cause when there is no seat for whom somebody wants to bring in.
-const roomFull dialout.Cause = "the room is full"
-
 // whyFailed is what is said of the causes that somebody can do something about.
 func whyFailed(cause dialout.Cause) prompts.Name {
 	switch cause {
@@ -233,7 +233,7 @@ func whyFailed(cause dialout.Cause) prompts.Name {
 		return prompts.WrongNumber
 	case dialout.NotAllowed, dialout.Loop, dialout.NoTrunk:
 		return prompts.NotAllowed
-	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily:
+	case dialout.RoomAtOnce, dialout.CallerAtOnce, dialout.RoomDaily, dialout.CallerDaily, dialout.TrunkDaily:
 		return prompts.CallLimit
 	case dialout.NoLine:
 		return prompts.NoLine
@@ -241,7 +241,7 @@ func whyFailed(cause dialout.Cause) prompts.Name {
 		return prompts.AlreadyIn
 	case dialout.AlreadyCalled:
 		return prompts.AlreadyRung
-	case roomFull:
+	case dialout.RoomFull:
 		return prompts.Full
 	}
 	return prompts.Failed

@@ -20,12 +20,12 @@ type Dialer interface {
 
 // Groups calls groups together; *dialout.Groups is one.
 type Groups interface {
-	Call(ctx context.Context, room, group, caller string) (called int, err error)
-	Missing(ctx context.Context, room, caller string) (called int, err error)
-	Report(room string) dialout.Report
-	Arrived(room, number string)
-	CallerLeft(room, caller string)
-	EndRoom(room string)
+	Call(ctx context.Context, room dialout.Room, group string, by dialout.Caller) (called int, err error)
+	Missing(ctx context.Context, room dialout.Room, by dialout.Caller) (called int, err error)
+	Report(room dialout.Room) dialout.Report
+	Arrived(room dialout.Room, number string)
+	CallerLeft(call string)
+	EndRoom(room dialout.Room)
 }
 
 // Config is what an Office needs.  Immutable after New.
@@ -147,18 +147,23 @@ func (o *Office) Hear(e rooms.Event) {
 		}
 	case rooms.Joined:
 		if o.cfg.Groups != nil {
-			o.cfg.Groups.Arrived(e.Room, e.Number)
+			o.cfg.Groups.Arrived(conferenceOf(e), e.Number)
 		}
 	case rooms.Left:
 		if o.cfg.Groups != nil {
-			o.cfg.Groups.CallerLeft(e.Room, e.Number)
+			o.cfg.Groups.CallerLeft(e.Call)
 		}
-	case rooms.RoomGone:
+	case rooms.Deserted, rooms.RoomGone:
 		o.forget(e.Room)
 		if o.cfg.Groups != nil {
-			o.cfg.Groups.EndRoom(e.Room)
+			o.cfg.Groups.EndRoom(conferenceOf(e))
 		}
 	}
+}
+
+// conferenceOf is where it has happened.
+func conferenceOf(e rooms.Event) dialout.Room {
+	return dialout.Room{Number: e.Room, Incarnation: e.Incarnation}
 }
 
 // enrol has the keys of a call go to its attendant, and dismiss ends that.

@@ -46,7 +46,7 @@ func TestAPanicCostsOneMember(t *testing.T) {
 	})
 	h.comes("101", "5234", "")
 	member := h.newCall("202")
-	who := dialout.Guest{Caller: "101", Result: dialout.Result{Call: member, Number: "666", Lease: dialout.Lease{Room: "5234"}}}
+	who := dialout.Guest{Caller: "101", Result: dialout.Result{Call: member, Number: "666", Lease: dialout.Lease{Room: h.conference("5234")}}}
 	if got := h.office.Receive(t.Context(), who); got != dialout.Failed {
 		t.Error(got)
 	}

@@ -24,7 +24,7 @@ func (j *dial) attempt(ctx context.Context, way route, number string) (Call, Out
 	var rang atomic.Bool
 	j.watch(Change{State: Trying, Number: number, Trunk: way.Name})
 	call, err := d.config.Inviter.Invite(inviting, Attempt{
-		Trunk: way.Trunk, Number: way.sent, Room: j.Room, Caller: j.Caller, Mark: d.mark(j.Room),
+		Trunk: way.Trunk, Number: way.sent, Room: j.Room.Number, Caller: j.Caller, Mark: d.mark(j.Room.Number),
 	}, func(p Progress) {
 		silence.Stop()
 		if p.State == Ringing && !rang.Swap(true) {

@@ -38,7 +38,7 @@ func BenchmarkGroupOfAHundred(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		g := NewGroups(GroupsConfig{Dialer: d, Store: world, Receive: func(context.Context, Guest) State { return In }})
-		if n, err := g.Call(context.Background(), "5234", "100", "12"); n != 100 || err != nil {
+		if n, err := g.Call(context.Background(), conference("5234"), "100", by("12")); n != 100 || err != nil {
 			b.Fatal(n, err)
 		}
 		for range 100 {

@@ -7,11 +7,11 @@ import (
 
 // place is a number in a room. While somebody is called there, or talks, it is claimed, and nobody dials it.
 type place struct {
-	room string
+	room Room
 	key  Key
 }
 
-// begin admits a dial-out: its number is claimed and it is counted. The cause is why not.
+// begin admits a dial-out: its number is claimed. The cause is why not.
 func (d *Dialer) begin(j *dial, key Key) Cause {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -21,9 +21,6 @@ func (d *Dialer) begin(j *dial, key Key) Cause {
 	}
 	if _, claimed := d.claims[place{j.Room, key}]; claimed {
 		return AlreadyCalled
-	}
-	if cause := d.usage.begin(dayOf(time.Now(), d.config.Location), j.Room, j.lease.Caller, d.config.Limits); cause != "" {
-		return cause
 	}
 	d.hold(&j.lease, key)
 	d.dials[j] = struct{}{}
@@ -49,7 +46,7 @@ func (d *Dialer) claim(l *Lease, key Key) bool {
 }
 
 // talks reports whether a number that was called into a room has been answered, and the call goes on.
-func (d *Dialer) talks(room string, key Key) bool {
+func (d *Dialer) talks(room Room, key Key) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.claims[place{room, key}]
@@ -58,40 +55,54 @@ func (d *Dialer) talks(room string, key Key) bool {
 
 // end takes a dial-out off the books, or leaves what it holds to its call.
 func (d *Dialer) end(j *dial, r *Result) {
+	if r.Call == nil && j.seat != nil {
+		d.guard("giving a seat back", j.seat.Release)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.dials, j)
 	if r.Call == nil {
-		d.drop(&j.lease)
+		d.drop(&j.lease, j.counted)
 		return
 	}
 	j.lease.Trunk = r.Trunk
-	r.Lease = j.lease
-	d.running.Go(func() { d.outlast(r.Call, &j.lease) }) // before Done, so Close waits for it too
+	r.Lease, r.Seat = j.lease, j.seat
+	d.running.Go(func() { d.outlast(r.Call, &j.lease, j.seat) }) // before Done, so Close waits for it too
 }
 
 // outlast is the goroutine "answered call": it gives back what a call holds when the call has ended.
-func (d *Dialer) outlast(call Call, l *Lease) {
-	select {
-	case <-call.Done():
-	case <-d.stopped:
+func (d *Dialer) outlast(call Call, l *Lease, seat Seat) {
+	ended := true
+	d.guard("answered call", func() {
+		select {
+		case <-call.Done():
+		case <-d.stopped:
+			ended = false
+		}
+		if ended && seat != nil {
+			seat.Release() // if nobody has taken it
+		}
+	})
+	if !ended {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.drop(l)
 	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
 		t.calls--
-		d.hand(t)
 	}
+	d.drop(l, true)
 }
 
-// drop gives back a lease's numbers and its place in the counts. The lock is held.
-func (d *Dialer) drop(l *Lease) {
+// drop gives back a lease's numbers and, if it is counted, its place in the counts. The lock is held.
+func (d *Dialer) drop(l *Lease, counted bool) {
 	for _, key := range l.Keys {
 		delete(d.claims, place{l.Room, key})
 	}
-	d.usage.end(l.Room, l.Caller)
+	if counted {
+		d.usage.end(l.Room.Number, l.Caller)
+	}
+	d.serve()
 }
 
 // note counts the outcome and logs it.

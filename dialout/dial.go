@@ -3,13 +3,14 @@ package dialout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
 
 // Request asks for one person by one number. Number and Room are required.
 type Request struct {
-	Room   string        // into which he is invited
+	Room   Room          // into which he is invited
 	Caller string        // the number of who invites; counts against his limits
 	Number string        // as dialled, or as it stands in a list
 	Trunk  string        // the one trunk to take; empty: those that take the number, in their order
@@ -36,12 +37,13 @@ type Result struct {
 	Trunk  string // over which; empty: none was tried
 	Policy Policy // what he meets; of an answered call
 	Lease  Lease  // what the call holds while it lasts; of an answered call
+	Seat   Seat   // that was kept for him; given back when the call ends, if nobody has taken it; nil: Config.Reserve is
 }
 
 // Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
 // that are not dialled again meanwhile. Plain data, for [Dialer.Adopt].
 type Lease struct {
-	Room   string
+	Room   Room
 	Caller Key
 	Trunk  string
 	Keys   []Key
@@ -53,8 +55,13 @@ type dial struct {
 	Request
 	dialer *Dialer
 	watch  func(Change)
+	stands func() // is called when it has a line and a seat, or stands in a queue for them; again perhaps
 	giveUp context.CancelCauseFunc
 	lease  Lease
+	seat   Seat // nil: none is kept yet
+
+	counted bool // it has had a line, and counts for Limits.RoomAtOnce and CallerAtOnce; guarded by the Dialer's lock, and so is spent
+	spent   bool // and over a trunk that is not internal: for RoomDaily and CallerDaily
 
 	redirected int       // how many numbers of 302s were dialled
 	deadline   time.Time // until which it waits for lines
@@ -68,11 +75,11 @@ type dial struct {
 // when he is busy or has declined. A 302 is followed to numbers that the rules allow, one after the other.
 // A number that is in the room, or is being called into it, is not dialled.
 func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Result {
-	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch)
+	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch, func() {})
 }
 
-// invite is Dial, where it is known who is in the room.
-func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change)) Result {
+// invite is Dial, where it is known who is in the room. stands is for those who are called in an order.
+func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change), stands func()) Result {
 	number, cause := d.rules.Check(req.Number)
 	key := d.rules.Key(number)
 	if cause == "" && in[key] {
@@ -81,32 +88,89 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	if cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: cmp.Or(number, req.Number)}, 0)
 	}
-	if watch == nil {
-		watch = func(Change) {}
+	watching := func(c Change) {
+		if watch != nil {
+			d.guard("watching a dial-out", func() { watch(c) })
+		}
 	}
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	began := time.Now()
-	j := &dial{Request: req, dialer: d, watch: watch, giveUp: giveUp, deadline: began.Add(req.Wait)}
+	j := &dial{Request: req, dialer: d, watch: watching, stands: stands, giveUp: giveUp, deadline: began.Add(req.Wait)}
 	j.Ring = cmp.Or(req.Ring, d.config.Ring)
 	if cause := d.begin(j, key); cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
 	}
 	defer d.running.Done()
-	r := j.run(ctx, number)
+	r := Result{Outcome: failed(Broken), Number: number}
+	d.guard("dial-out", func() { r = j.run(ctx, number) })
 	d.end(j, &r)
 	return d.note(req, r, time.Since(began))
 }
 
 // inRoom is the numbers that need not be dialled because they are in the room already: the inviter is,
 // or is about to be.
-func (d *Dialer) inRoom(room, caller string) map[Key]bool {
+func (d *Dialer) inRoom(room Room, caller string) map[Key]bool {
 	in := map[Key]bool{d.rules.Key(caller): true}
-	for _, number := range d.config.Present(room) {
+	for _, number := range d.config.Present(room.Number) {
 		in[d.rules.Key(number)] = true
 	}
 	delete(in, "") // who has no number is nobody in particular
 	return in
+}
+
+// place takes a line, and keeps a seat, and waits for both until the deadline. Without them the outcome says why.
+func (j *dial) place(ctx context.Context, ways []route) (way route, why Outcome) {
+	d := j.dialer
+	for {
+		if way, why = d.line(ctx, j, ways, max(0, time.Until(j.deadline))); way.trunk == nil {
+			return way, why
+		}
+		why = failed(Broken)
+		d.guard("keeping a seat", func() { why = j.sit() })
+		j.stands()
+		if why == (Outcome{}) {
+			return way, why
+		}
+		d.takeBack(j, way.trunk)
+		if why.Cause != RoomFull || !j.lookLater(ctx) {
+			return route{}, why
+		}
+	}
+}
+
+// seatPause is after what time somebody looks again whether there is a seat; nobody says that one is free.
+const seatPause = time.Second
+
+// lookLater lets that time pass; false when the deadline has come before.
+func (j *dial) lookLater(ctx context.Context) bool {
+	left := time.Until(j.deadline)
+	if left <= 0 {
+		return false
+	}
+	timer := time.NewTimer(min(left, seatPause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// sit keeps a seat for him, so that nobody answers for whom there is none. The outcome is why not; zero: he has one.
+func (j *dial) sit() Outcome {
+	if j.seat != nil || j.dialer.config.Reserve == nil {
+		return Outcome{}
+	}
+	seat, err := j.dialer.config.Reserve(j.Room)
+	switch {
+	case errors.Is(err, ErrRoomEnded):
+		return Outcome{State: Cancelled}
+	case err != nil:
+		return failed(RoomFull)
+	}
+	j.seat = seat
+	return Outcome{}
 }
 
 // run tries the number, and where it is redirected to, until somebody answers or says no.
@@ -167,14 +231,17 @@ func (j *dial) reach(ctx context.Context, number string, asked Policy) (r Result
 	r = Result{Outcome: failed(cause), Number: number}
 	for len(ways) > 0 {
 		j.watch(Change{State: Queued, Number: number})
-		way, why := d.line(ctx, ways, max(0, time.Until(j.deadline)))
+		way, why := j.place(ctx, ways)
 		if way.trunk == nil {
 			if r.Trunk == "" || why.State == Cancelled { // else the attempt before says more
 				r.Outcome = why
 			}
 			return r, nil
 		}
-		call, outcome, failure := j.attempt(ctx, way, number)
+		var call Call
+		var failure *Failure
+		outcome := failed(Broken)
+		d.guard("attempt", func() { call, outcome, failure = j.attempt(ctx, way, number) })
 		r = Result{Outcome: outcome, Number: number, Trunk: way.Name, Call: call}
 		if call != nil {
 			r.Policy = d.rules.Policy(asked, number, &way.Trunk)

@@ -24,6 +24,24 @@ func TestSomebodyAnswers(t *testing.T) {
 	})
 }
 
+// His phone is switched off, as the PBX knows: that is not the trunk's trouble, the carrier is not asked, and he is called at his other
+// number.
+func TestAPhoneThatIsNotThere(t *testing.T) {
+	gathering(t, two(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101,102", "103")
+		for _, number := range []string{"101", "103"} {
+			o.phone(number).then(step{failure: &Failure{Class: Absent, Code: 480}})
+		}
+		o.phone("102").answers(0)
+		o.press(2)
+		o.wantReport("1 of 2; missing: 103: unreachable (480)")
+		o.wantLog("0s INVITE 101@pbx\n0s INVITE 102@pbx\n0s INVITE 103@pbx\n0s 102@pbx is in")
+		if s := o.dialer.Stats(); s.Trunks[0].Failovers != 0 {
+			t.Errorf("figures: %+v", s.Trunks)
+		}
+	})
+}
+
 // TestEveryFinalResponseHasItsName: what comes of it, and that a second trunk is tried only where that may help.
 func TestEveryFinalResponseHasItsName(t *testing.T) {
 	for _, c := range []struct {
@@ -158,11 +176,11 @@ func TestARoomThatEndsCancelsWhatRings(t *testing.T) {
 		x.phone("102").rings(0)
 		var done sync.WaitGroup
 		other := into("102")
-		other.Room = "7777"
+		other.Room = conference("7777")
 		done.Go(func() { x.wantDial(d, into("101"), "queued, trying, ringing, cancelled") })
 		done.Go(func() { x.wantDial(d, other, "queued, trying, ringing, no answer") })
 		time.Sleep(time.Second)
-		d.CancelRoom("5234")
+		d.CancelRoom(conference("5234"))
 		done.Wait()
 		x.wantLog(`0s INVITE 101@pbx
 			0s INVITE 102@pbx
@@ -208,7 +226,7 @@ func TestNobodyIsCalledTwiceIntoARoom(t *testing.T) {
 		time.Sleep(time.Second)
 		x.wantDial(d, into("+79161234567"), "failed: already being called")
 		other := into("89161234567")
-		other.Room = "7777" // into another room: Errorf of the exchange looks at rooms as well
+		other.Room = conference("7777") // into another room: Errorf of the exchange looks at rooms as well
 		x.phone("89161234567").fails(0, 486)
 		x.wantDial(d, other, "queued, trying, busy")
 		done.Wait()
@@ -416,7 +434,7 @@ func TestAClosedDialer(t *testing.T) {
 		if got := x.live(); len(got) != 1 {
 			t.Errorf("a call that was answered is its owner's to end; live: %v", got)
 		}
-		d.Adopt(Lease{Room: "1"}, &fakeCall{})
+		d.Adopt(Lease{Room: conference("1")}, &fakeCall{})
 		d.Close()
 		x.wantLog("0s INVITE 102@pbx\n0s INVITE 101@pbx\n1s CANCEL 101@pbx: the server is shutting down")
 	})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,10 @@ type Config struct {
 	Ring      time.Duration // how long a phone rings before that is no answer; 0: 30 s
 	Response  time.Duration // how long a trunk has for its first response before the next one is tried; 0: 4 s
 	Redirects int           // how many numbers of 302s are dialled for one dial-out; 0: 3, negative: none
+
+	// Reserve keeps a seat for somebody who is to be called into that room. The error is, or wraps, ErrRoomEnded when nobody is in it any
+	// more who could want him, and any other when it is full. nil: there is always a place.
+	Reserve func(room Room) (Seat, error)
 
 	Present  func(room string) []string // the numbers of those who are in the room, who are not dialled; nil: nobody is
 	Location *time.Location             // in which the day of Limits begins; nil: time.Local
@@ -48,6 +53,7 @@ type Dialer struct {
 	stop    context.CancelFunc // ends the probes, and the watch over answered calls
 	stopped <-chan struct{}
 	running sync.WaitGroup
+	panics  atomic.Uint64
 
 	mu       sync.Mutex
 	claims   map[place]*Lease
@@ -127,7 +133,7 @@ func (cfg *Config) compile() (*Rulebook, []*trunk, error) {
 func (d *Dialer) Rules() *Rulebook { return d.rules }
 
 // CancelRoom cancels what rings for a room that has ended. It does not wait for that.
-func (d *Dialer) CancelRoom(room string) {
+func (d *Dialer) CancelRoom(room Room) {
 	d.cancel(func(j *dial) bool { return j.Room == room }, ErrRoomEnded)
 }
 

@@ -17,6 +17,7 @@ const (
 	Congested                   // the trunk cannot now: the next one may
 	Redirect                    // Targets are where he is
 	AuthFailed                  // the trunk does not take our credentials: the next one may
+	Absent                      // his phone is not there, as one that is switched off: no other trunk would find it
 )
 
 // Failure is how an INVITE ended that nobody answered.
@@ -94,6 +95,8 @@ func (f *Failure) outcome(rang bool) Outcome {
 		return Outcome{State: Failed, Cause: Congestion, Code: f.Code}
 	case AuthFailed:
 		return Outcome{State: Failed, Cause: Authentication, Code: f.Code}
+	case Absent:
+		return Outcome{State: Unreachable, Code: f.Code}
 	}
 	if f.Code == 0 {
 		return failed(Broken)

@@ -39,7 +39,8 @@ type Guest struct {
 
 // GroupChange is a member's new state.
 type GroupChange struct {
-	Room, Group string
+	Room  Room
+	Group string
 	MemberState
 }
 
@@ -51,15 +52,16 @@ type Groups struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	calls   map[string][]*groupCall // by room, in the order in which they were called first
-	presses map[*press]struct{}     // that still have members under way
+	calls   map[Room][]*groupCall // in the order in which they were called first
+	presses map[*press]struct{}   // that still have members under way
 	closed  bool
 }
 
 // groupCall is a group that was called into a room. It stays until the room ends. Guarded by Groups.mu.
 type groupCall struct {
-	room, group string
-	members     []*member
+	room    Room
+	group   string
+	members []*member
 }
 
 // member is one who was called, or need not be. Guarded by Groups.mu, but for what never changes.
@@ -72,8 +74,8 @@ type member struct {
 
 // press is one pressing of the key. Guarded by Groups.mu.
 type press struct {
-	room   string
-	caller Key
+	room   Room
+	call   string // of who has pressed it
 	giveUp context.CancelCauseFunc
 	left   int // members that are under way for it
 }
@@ -86,18 +88,20 @@ func NewGroups(cfg GroupsConfig) *Groups {
 	if cfg.OnChange == nil {
 		cfg.OnChange = func(GroupChange) {}
 	}
+	changed := cfg.OnChange
+	cfg.OnChange = func(c GroupChange) { cfg.Dialer.guard("telling of a member", func() { changed(c) }) }
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Groups{
 		config: cfg, dialer: cfg.Dialer, log: cfg.Log,
-		calls: make(map[string][]*groupCall), presses: make(map[*press]struct{}),
+		calls: make(map[Room][]*groupCall), presses: make(map[*press]struct{}),
 	}
 }
 
 // Arrived tells that somebody has come into the room, by a call of his own perhaps: what rings for him is
 // cancelled. Who is being received is left alone.
-func (g *Groups) Arrived(room, number string) {
+func (g *Groups) Arrived(room Room, number string) {
 	key := g.dialer.rules.Key(number)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -110,23 +114,22 @@ func (g *Groups) Arrived(room, number string) {
 	}
 }
 
-// CallerLeft tells that somebody has left the room. If GroupsConfig.EndsWithCaller says so, what rings
-// because he has pressed the key is cancelled.
-func (g *Groups) CallerLeft(room, caller string) {
+// CallerLeft tells that the call of that ID has left its room. If GroupsConfig.EndsWithCaller says so, what rings
+// because its caller has pressed the key is cancelled.
+func (g *Groups) CallerLeft(call string) {
 	if g.config.EndsWithCaller {
-		g.GiveUp(room, caller)
+		g.GiveUp(call)
 	}
 }
 
-// GiveUp cancels what rings in the room because that caller has pressed the key. Who is in stays.
-func (g *Groups) GiveUp(room, caller string) {
-	key := g.dialer.rules.Key(caller)
-	g.cancel(func(p *press) bool { return p.room == room && p.caller == key }, ErrGivenUp)
+// GiveUp cancels what rings because the caller of the call of that ID has pressed the key. Who is in stays.
+func (g *Groups) GiveUp(call string) {
+	g.cancel(func(p *press) bool { return p.call == call }, ErrGivenUp)
 }
 
-// EndRoom cancels what rings for a room that has ended, groups and single dial-outs, and forgets its groups.
+// EndRoom cancels what rings for a conference that is over, groups and single dial-outs, and forgets its groups.
 // It does not wait for that.
-func (g *Groups) EndRoom(room string) {
+func (g *Groups) EndRoom(room Room) {
 	g.mu.Lock()
 	delete(g.calls, room)
 	g.mu.Unlock()

@@ -10,12 +10,11 @@ import (
 )
 
 // Call calls everybody of the group who is not in the room and not being called: all of them when the key
-// is pressed first, and those who are missing when it is pressed again. caller is the number of who has
-// pressed it; he counts as being in the room. It reads the list, waiting for ctx, and returns how many are
-// being called; it does not wait for them. The error is or wraps ErrNoGroup, ErrStoreDown, ErrClosed or
-// ctx's own. A member who is in the list twice is called once. Of a list that cannot be read now Missing
+// is pressed first, and those who are missing when it is pressed again. by is who has pressed it. It reads the list, waiting for ctx, and returns how many are
+// being called, without those whom the rules or today's limits keep from it; it does not wait for them. The error is or wraps ErrNoGroup,
+// ErrStoreDown, ErrClosed, ErrLimit or ctx's own. A member who is in the list twice is called once. Of a list that cannot be read now Missing
 // makes another attempt.
-func (g *Groups) Call(ctx context.Context, room, group, caller string) (called int, err error) {
+func (g *Groups) Call(ctx context.Context, room Room, group string, by Caller) (called int, err error) {
 	list, err := g.config.Store.Members(ctx, group)
 	switch {
 	case errors.Is(err, ErrNoGroup):
@@ -26,16 +25,16 @@ func (g *Groups) Call(ctx context.Context, room, group, caller string) (called i
 		g.remember(ctx, room, group)
 		return 0, fmt.Errorf("group %s: %w: %w", group, ErrStoreDown, err)
 	}
-	called, err = g.callAll(ctx, room, group, caller, g.distinct(list))
+	called, err = g.callAll(ctx, room, group, by, g.distinct(list))
 	if err == nil {
-		g.log.Info("group called", "room", room, "group", group, "from", caller, "called", called)
+		g.log.Info("group called", "room", room.Number, "group", group, "from", by.Number, "called", called)
 	}
 	return called, err
 }
 
 // callAll calls those of the members who are found to be missing.
-func (g *Groups) callAll(ctx context.Context, room, group, caller string, found []*member) (called int, err error) {
-	in := g.dialer.inRoom(room, caller)
+func (g *Groups) callAll(ctx context.Context, room Room, group string, by Caller, found []*member) (called int, err error) {
+	in := g.dialer.inRoom(room, by.Number)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -44,13 +43,24 @@ func (g *Groups) callAll(ctx context.Context, room, group, caller string, found 
 	case ctx.Err() != nil: // he has hung up, and the room may have ended with that
 		return 0, ctx.Err()
 	}
+	g.endOlder(room)
 	c := g.call(room, group)
 	c.update(found)
-	return g.press(c, caller, in), nil
+	return g.press(c, by, in)
+}
+
+// endOlder gives up what rings for the conferences that there were before under the number of that one, if it has not been told yet that
+// they are over: a phone that rings for one would be busy for the next. The lock is held.
+func (g *Groups) endOlder(room Room) {
+	for p := range g.presses {
+		if p.room.Number == room.Number && p.room.Incarnation < room.Incarnation {
+			p.giveUp(ErrRoomEnded)
+		}
+	}
 }
 
 // remember has a group count as called into a room, for Missing.
-func (g *Groups) remember(ctx context.Context, room, group string) {
+func (g *Groups) remember(ctx context.Context, room Room, group string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.closed && ctx.Err() == nil { // as in callAll
@@ -60,18 +70,26 @@ func (g *Groups) remember(ctx context.Context, room, group string) {
 
 // Missing calls those who are missing of every group that was called into the room. The errors are those
 // of Call, joined; a group that cannot be read does not keep the others from being called.
-func (g *Groups) Missing(ctx context.Context, room, caller string) (called int, err error) {
+func (g *Groups) Missing(ctx context.Context, room Room, by Caller) (called int, err error) {
 	var errs []error
+	var limited error
 	for _, group := range g.groupsIn(room) {
-		n, err := g.Call(ctx, room, group, caller)
+		n, err := g.Call(ctx, room, group, by)
 		called += n
-		errs = append(errs, err)
+		if !errors.Is(err, ErrLimit) {
+			errs = append(errs, err)
+		} else {
+			limited = err
+		}
+	}
+	if called == 0 {
+		errs = append(errs, limited)
 	}
 	return called, errors.Join(errs...)
 }
 
 // groupsIn is the groups that were called into a room.
-func (g *Groups) groupsIn(room string) (names []string) {
+func (g *Groups) groupsIn(room Room) (names []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, c := range g.calls[room] {
@@ -105,7 +123,7 @@ func (g *Groups) member(row Member) *member {
 }
 
 // call finds the group's call into that room, or makes one. The lock is held.
-func (g *Groups) call(room, group string) *groupCall {
+func (g *Groups) call(room Room, group string) *groupCall {
 	at := slices.IndexFunc(g.calls[room], func(c *groupCall) bool { return c.group == group })
 	if at >= 0 {
 		return g.calls[room][at]
@@ -135,12 +153,14 @@ func (c *groupCall) update(found []*member) {
 	c.members = found
 }
 
-// press starts the search for those who are missing and returns how many they are. The lock is held.
-func (g *Groups) press(c *groupCall, caller string, in map[Key]bool) int {
+// press starts the search for those who are missing and returns how many of them will be dialled; what becomes of the others comes out
+// of their search all the same. The error is ErrLimit if there are none for the limits. The lock is held.
+func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) (called int, err error) {
 	ctx, giveUp := context.WithCancelCause(context.Background())
-	p := &press{room: c.room, caller: g.dialer.rules.Key(caller), giveUp: giveUp}
+	p := &press{room: c.room, call: by.Call, giveUp: giveUp}
 	turn := make(chan struct{})
 	close(turn)
+	forecast := g.dialer.forecast(c.room, by.Number)
 	for _, m := range c.members {
 		if m.stop != nil || g.here(c, m, in) {
 			continue
@@ -153,9 +173,14 @@ func (g *Groups) press(c *groupCall, caller string, in map[Key]bool) int {
 		m.stop = stop
 		m.state.Outcome, m.state.Number, m.state.Since = Outcome{State: Queued}, "", time.Now()
 		p.left++
+		if cause := forecast.admits(m.ways); cause == "" {
+			called++
+		} else if cause.limits() {
+			err = ErrLimit
+		}
 		next := make(chan struct{})
 		s := &search{
-			Groups: g, call: c, member: m, press: p, caller: caller, in: in,
+			Groups: g, call: c, member: m, press: p, caller: by.Number, in: in,
 			after: turn, next: sync.OnceFunc(func() { close(next) }),
 		}
 		turn = next
@@ -166,7 +191,10 @@ func (g *Groups) press(c *groupCall, caller string, in map[Key]bool) int {
 	} else {
 		g.presses[p] = struct{}{}
 	}
-	return p.left
+	if called > 0 {
+		err = nil
+	}
+	return called, err
 }
 
 // here reports whether a member is in the room: in is who is, by the roster, and who has answered a call of

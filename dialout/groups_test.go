@@ -78,7 +78,7 @@ func (o *office) list(group string, extensions ...string) {
 
 // receive is the ante-room: straight in, or with a key within ten seconds.
 func (o *office) receive(ctx context.Context, guest Guest) State {
-	who := guest.Lease.Room + " " + guest.Member.Extension
+	who := guest.Lease.Room.Number + " " + guest.Member.Extension
 	call := guest.Call.(*fakeCall)
 	o.count(who, 1)
 	state := o.anteroom(ctx, guest)
@@ -172,7 +172,7 @@ func (o *office) press(want int) {
 
 func (o *office) pressed(room, group, caller string, want int) {
 	o.Helper()
-	if got, err := o.groups.Call(context.Background(), room, group, caller); got != want || err != nil {
+	if got, err := o.groups.Call(context.Background(), conference(room), group, by(caller)); got != want || err != nil {
 		o.Errorf("group %s: %d are called, %v; want %d", group, got, err, want)
 	}
 }
@@ -181,7 +181,7 @@ func (o *office) pressed(room, group, caller string, want int) {
 func (o *office) wantReport(want string) {
 	o.Helper()
 	synctest.Wait()
-	if got := o.groups.Report("12").String(); got != want {
+	if got := o.groups.Report(conference("12")).String(); got != want {
 		o.Errorf("result: %s\nwant:   %s", got, want)
 	}
 }
@@ -191,7 +191,7 @@ func (o *office) wantStates(want string) {
 	o.Helper()
 	synctest.Wait()
 	var got []string
-	for _, m := range o.groups.States("12")[0].Members {
+	for _, m := range o.groups.States(conference("12"))[0].Members {
 		got = append(got, m.String())
 	}
 	if s := strings.Join(got, ", "); s != want {
@@ -240,7 +240,7 @@ func TestTheDirectorCallsHisGroup(t *testing.T) {
 		o.phone("103").rings(0).answers(time.Second)
 		o.calls[0].Hangup("bye") // Anna has gone meanwhile
 		o.wantReport("2 of 7; missing: Anna (101): left, Boris (102): busy, 103: declined, 104: no answer, 89161111111: no-accept")
-		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 5 || err != nil {
+		if n, err := o.groups.Missing(context.Background(), conference("12"), by("12")); n != 5 || err != nil {
 			t.Errorf("%d are called, %v", n, err)
 		}
 		o.press(0) // and while they are called, nobody is
@@ -265,7 +265,7 @@ func TestWhoNeedNotBeCalled(t *testing.T) {
 		o.list("100", "101", "102", "1 02", "103", "12", "", "103,104", "8 (916) 123-45-67", "+79161234567", " , ", "105")
 		var done sync.WaitGroup
 		done.Go(func() { // somebody in the room dials 105 himself
-			o.wantDial(o.dialer, Request{Room: "12", Caller: "101", Number: "105"}, "queued, trying, ringing, answered on 105@pbx: straight")
+			o.wantDial(o.dialer, Request{Room: conference("12"), Caller: "101", Number: "105"}, "queued, trying, ringing, answered on 105@pbx: straight")
 		})
 		time.Sleep(time.Second)
 		o.press(5)
@@ -295,7 +295,7 @@ func TestTheListsOrderCounts(t *testing.T) {
 		o.list("100", list...)
 		o.press(60)
 		synctest.Wait()
-		for i, m := range o.groups.States("12")[0].Members {
+		for i, m := range o.groups.States(conference("12"))[0].Members {
 			if want := map[bool]Outcome{true: {State: Ringing}, false: failed(AlreadyCalled)}[i < 30]; m.Outcome != want {
 				t.Errorf("%v; want %v", m, want)
 			}
@@ -313,7 +313,9 @@ func TestOthersInTheSameMoment(t *testing.T) {
 		var called [20]int
 		var done sync.WaitGroup
 		for i := range called { // many press the same key, and another group has a member in common
-			done.Go(func() { called[i], _ = o.groups.Call(context.Background(), "12", []string{"100", "200"}[i%2], "12") })
+			done.Go(func() {
+				called[i], _ = o.groups.Call(context.Background(), conference("12"), []string{"100", "200"}[i%2], by("12"))
+			})
 		}
 		done.Wait()
 		time.Sleep(time.Minute)
@@ -516,7 +518,7 @@ func TestAMemberOfTwoGroupsIsSoughtOnce(t *testing.T) {
 		time.Sleep(2 * time.Second)     // now the second number rings
 		o.pressed("12", "200", "12", 1) // Anna is being sought; another member is not she
 		time.Sleep(500 * time.Millisecond)
-		if got := o.groups.States("12")[1].Members[0].String(); got != "Anna (101,102): failed: already being called" {
+		if got := o.groups.States(conference("12"))[1].Members[0].String(); got != "Anna (101,102): failed: already being called" {
 			t.Errorf("in the second group: %s", got)
 		}
 		time.Sleep(time.Minute)
@@ -536,7 +538,7 @@ func TestARoomThatEnds(t *testing.T) {
 		o.phone("103").rings(0)
 		o.press(3)
 		time.Sleep(time.Second)
-		o.groups.EndRoom("12")
+		o.groups.EndRoom(conference("12"))
 		synctest.Wait()
 		o.wantLog(`0s INVITE 101@pbx
 			0s INVITE 102@pbx
@@ -545,11 +547,52 @@ func TestARoomThatEnds(t *testing.T) {
 			1s CANCEL 102@pbx: the room has ended
 			1s CANCEL 103@pbx: the room has ended
 			1s BYE 102@pbx: the room has ended`)
-		if got := o.groups.States("12"); len(got) != 0 {
+		if got := o.groups.States(conference("12")); len(got) != 0 {
 			t.Errorf("the room's groups: %v", got)
 		}
-		if _, err := o.groups.Missing(context.Background(), "12", "12"); err != nil {
+		if _, err := o.groups.Missing(context.Background(), conference("12"), by("12")); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// The conference in room 12 is over, and the next one there has called a group already when that is told: what rings for it rings on,
+// and is not forgotten.
+func TestTheNextConferenceIsNotEndedWithTheLast(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{EndsWithCaller: true}, func(o *office) {
+		o.list("100", "101", "102")
+		o.list("200", "103")
+		o.phone("101").answers(0)
+		o.phone("102").rings(0)
+		o.phone("103").rings(0).answers(10 * time.Second)
+		first, second := Room{"12", 1}, Room{"12", 2}
+		call := func(room Room, group, call string, want int) {
+			t.Helper()
+			if n, err := o.groups.Call(context.Background(), room, group, Caller{"12", call}); n != want || err != nil {
+				t.Errorf("group %s: %d, %v; want %d", group, n, err, want)
+			}
+		}
+		call(first, "100", "call 1", 2)
+		time.Sleep(time.Second)
+		call(second, "200", "call 2", 1)
+		o.groups.CallerLeft("call 1") // told late
+		o.groups.EndRoom(first)
+		synctest.Wait()
+		if got := o.groups.Report(second).String(); got != "0 of 1; missing: 103: ringing" {
+			t.Error(got)
+		}
+		if got := o.groups.States(first); len(got) != 0 {
+			t.Errorf("not forgotten: %v", got)
+		}
+		time.Sleep(time.Minute)
+		o.wantLog(`0s INVITE 101@pbx
+			0s INVITE 102@pbx
+			0s 101@pbx is in
+			1s CANCEL 102@pbx: the room has ended
+			1s INVITE 103@pbx
+			11s 103@pbx is in`)
+		if got := o.groups.Report(second).String(); got != "1 of 1" {
+			t.Error(got)
 		}
 	})
 }
@@ -562,7 +605,7 @@ func TestARoomThatEndsWhileSomebodyIsReceived(t *testing.T) {
 		o.press(1)
 		time.Sleep(time.Second)
 		o.wantStates("101,102: answered")
-		o.groups.EndRoom("12")
+		o.groups.EndRoom(conference("12"))
 		synctest.Wait()
 		o.wantLog("0s INVITE 101@carrier\n1s 101@carrier is cancelled\n1s BYE 101@carrier: cancelled")
 	})
@@ -579,8 +622,8 @@ func TestTheInviterGivesUp(t *testing.T) {
 			o.press(2)
 			o.pressed("12", "200", "13", 1)
 			time.Sleep(time.Second)
-			o.groups.CallerLeft("12", "12")
-			o.groups.CallerLeft("77", "13") // another room
+			o.groups.CallerLeft(by("12").Call)
+			o.groups.CallerLeft("another call of 13")
 			time.Sleep(time.Minute)
 			if ends {
 				o.wantReport("2 of 3; missing: 102: cancelled")
@@ -588,7 +631,7 @@ func TestTheInviterGivesUp(t *testing.T) {
 				o.wantReport("3 of 3")
 			}
 			o.press(map[bool]int{true: 1, false: 0}[ends])
-			o.groups.GiveUp("12", "1-2")
+			o.groups.GiveUp(by("12").Call)
 			if ends {
 				o.wantReport("2 of 3; missing: 102: cancelled")
 			}
@@ -605,9 +648,9 @@ func TestWhoComesByHimselfIsNotRung(t *testing.T) {
 		o.press(3)
 		time.Sleep(time.Second)
 		o.enters("101")
-		o.groups.Arrived("12", "1-01")
-		o.groups.Arrived("12", "102") // who is in is left alone, and so is who is in another room
-		o.groups.Arrived("77", "103")
+		o.groups.Arrived(conference("12"), "1-01")
+		o.groups.Arrived(conference("12"), "102") // who is in is left alone, and so is who is in another room
+		o.groups.Arrived(conference("77"), "103")
 		time.Sleep(time.Minute)
 		o.wantReport("3 of 3")
 		o.wantLog(`0s INVITE 101@pbx
@@ -628,7 +671,7 @@ func TestWhoIsReceivedIsNotDisturbedByHisArrival(t *testing.T) {
 		o.presses["101"] = 2 * time.Second
 		o.press(1)
 		time.Sleep(time.Second)
-		o.groups.Arrived("12", "101") // the roster may know of him before the ante-room has ended
+		o.groups.Arrived(conference("12"), "101") // the roster may know of him before the ante-room has ended
 		time.Sleep(time.Minute)
 		o.wantLog("0s INVITE 101@carrier\n2s 101@carrier is in")
 	})
@@ -636,21 +679,21 @@ func TestWhoIsReceivedIsNotDisturbedByHisArrival(t *testing.T) {
 
 func TestTheStore(t *testing.T) {
 	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
-		if n, err := o.groups.Call(context.Background(), "12", "100", "12"); n != 0 || !errors.Is(err, ErrNoGroup) || errors.Is(err, ErrStoreDown) {
+		if n, err := o.groups.Call(context.Background(), conference("12"), "100", by("12")); n != 0 || !errors.Is(err, ErrNoGroup) || errors.Is(err, ErrStoreDown) {
 			t.Errorf("no such group: %d, %v", n, err)
 		}
 		o.list("100", "101", "102")
 		o.list("200", "103")
 		broken := errors.New("connection refused")
 		o.down = broken
-		if n, err := o.groups.Call(context.Background(), "12", "100", "12"); n != 0 || !errors.Is(err, ErrStoreDown) || !errors.Is(err, broken) {
+		if n, err := o.groups.Call(context.Background(), conference("12"), "100", by("12")); n != 0 || !errors.Is(err, ErrStoreDown) || !errors.Is(err, broken) {
 			t.Errorf("no store: %d, %v", n, err)
 		}
 		o.down = nil
 		ctx, hangUp := context.WithCancel(context.Background())
 		hangUp()
 		for _, o.down = range []error{nil, context.Canceled} {
-			if n, err := o.groups.Call(ctx, "12", "100", "12"); n != 0 || !errors.Is(err, context.Canceled) || errors.Is(err, ErrStoreDown) {
+			if n, err := o.groups.Call(ctx, conference("12"), "100", by("12")); n != 0 || !errors.Is(err, context.Canceled) || errors.Is(err, ErrStoreDown) {
 				t.Errorf("who has hung up: %d, %v", n, err)
 			}
 		}
@@ -669,13 +712,13 @@ func TestTheStore(t *testing.T) {
 		o.wantStates("Anna (101): in, 104: ringing, 102: ringing") // who rings is not forgotten
 		delete(o.lists, "200")
 		time.Sleep(time.Minute)
-		n, err := o.groups.Missing(context.Background(), "12", "12")
+		n, err := o.groups.Missing(context.Background(), conference("12"), by("12"))
 		if n != 0 || !errors.Is(err, ErrNoGroup) {
 			t.Errorf("a group that has gone: %d, %v", n, err)
 		}
 		o.wantStates("Anna (101): in, 104: in")
 		o.groups.Close()
-		if _, err := o.groups.Call(context.Background(), "12", "100", "12"); !errors.Is(err, ErrClosed) {
+		if _, err := o.groups.Call(context.Background(), conference("12"), "100", by("12")); !errors.Is(err, ErrClosed) {
 			t.Errorf("closed: %v", err)
 		}
 	})
@@ -703,14 +746,14 @@ func TestTheStoreIsBack(t *testing.T) {
 		o.list("100", "101")
 		o.phone("101").answers(0)
 		o.down = errors.New("connection refused")
-		if _, err := o.groups.Call(context.Background(), "12", "100", "12"); !errors.Is(err, ErrStoreDown) {
+		if _, err := o.groups.Call(context.Background(), conference("12"), "100", by("12")); !errors.Is(err, ErrStoreDown) {
 			t.Errorf("no store: %v", err)
 		}
-		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 0 || !errors.Is(err, ErrStoreDown) {
+		if n, err := o.groups.Missing(context.Background(), conference("12"), by("12")); n != 0 || !errors.Is(err, ErrStoreDown) {
 			t.Errorf("still no store: %d, %v", n, err)
 		}
 		o.down = nil
-		if n, err := o.groups.Missing(context.Background(), "12", "12"); n != 1 || err != nil {
+		if n, err := o.groups.Missing(context.Background(), conference("12"), by("12")); n != 1 || err != nil {
 			t.Errorf("the store is back: %d, %v", n, err)
 		}
 		time.Sleep(time.Second)
@@ -762,7 +805,7 @@ func TestTenGroupsOfAHundred(t *testing.T) {
 		synctest.Wait()
 		ringing := 0
 		for group := range 10 {
-			for _, m := range o.groups.States(fmt.Sprint("room", group))[0].Members {
+			for _, m := range o.groups.States(conference(fmt.Sprint("room", group)))[0].Members {
 				if m.State == Ringing || m.State == In {
 					ringing++
 				}
@@ -806,7 +849,7 @@ func TestGroupsGoOnInAnotherProcess(t *testing.T) {
 		o.phone("103").answers(0)
 		next.press(2)
 		next.wantReport("2 of 3; missing: 102: busy")
-		if got := next.groups.States("77"); len(got) != 1 || got[0].Group != "200" {
+		if got := next.groups.States(conference("77")); len(got) != 1 || got[0].Group != "200" {
 			t.Errorf("the other room: %v", got)
 		}
 		next.groups.Close()

@@ -50,6 +50,7 @@ type step struct {
 	progress *Progress
 	answer   bool
 	failure  error
+	panics   string
 }
 
 func (p *phone) then(s step) *phone { p.script = append(p.script, s); return p }
@@ -207,6 +208,9 @@ func (x *exchange) Invite(ctx context.Context, a Attempt, progress func(Progress
 			return x.cancelled(ctx, a, p, progress)
 		}
 		switch {
+		case s.panics != "":
+			x.unwanted(a)
+			panic(s.panics)
 		case s.answer:
 			x.unwanted(a)
 			return x.answered(p, to), nil
@@ -319,8 +323,23 @@ func two() Config {
 	return c
 }
 
+// outside is pbx, but of people who are no colleagues.
+func outside() Config {
+	c := pbx()
+	c.Trunks[0].Internal = false
+	return c
+}
+
+// conference is the first one in the room of that number.
+func conference(number string) Room { return Room{Number: number} }
+
+// by is somebody who presses the key, on his first call.
+func by(number string) Caller { return Caller{Number: number, Call: "call of " + number} }
+
 // into asks for a number into room 5234, on behalf of 12.
-func into(number string) Request { return Request{Room: "5234", Caller: "12", Number: number} }
+func into(number string) Request {
+	return Request{Room: conference("5234"), Caller: "12", Number: number}
+}
 
 // dial dials and returns how it ended, as text: the outcome, and who answered where to meet what.
 func (x *exchange) dial(d *Dialer, req Request) string {

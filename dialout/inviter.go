@@ -26,6 +26,11 @@ type Call interface {
 	Done() <-chan struct{} // closed when it has ended
 }
 
+// Seat is a place in a room that is kept for somebody who is called; *rooms.Seat is one.
+type Seat interface {
+	Release() // gives it back; after it was taken it does nothing; safe to call twice
+}
+
 // Attempt is one INVITE on one trunk. Plain data.
 type Attempt struct {
 	Trunk  Trunk
@@ -48,5 +53,6 @@ var (
 	ErrGivenUp   = errors.New("the inviter has given up")        //
 	ErrClosed    = errors.New("the server is shutting down")     //
 	errNoAnswer  = errors.New("no answer")                       // it rang long enough
+	errPanic     = errors.New("a panic, see the log")            //
 	errSilent    = errors.New("no response within the time-out") // not even a 100
 )

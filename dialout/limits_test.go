@@ -1,6 +1,7 @@
 package dialout
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"testing"
@@ -11,7 +12,7 @@ import (
 )
 
 func TestLimits(t *testing.T) {
-	cfg := pbx()
+	cfg := outside()
 	cfg.Location = time.FixedZone("MSK", 3*60*60) // midnight is at 21:00 UTC; the test begins at 00:00 UTC
 	cfg.Limits = Limits{RoomAtOnce: 2, CallerAtOnce: 3, RoomDaily: 4, CallerDaily: 6}
 	within(t, cfg, func(x *exchange, d *Dialer) {
@@ -19,18 +20,18 @@ func TestLimits(t *testing.T) {
 			x.phone(fmt.Sprint(100 + i)).answers(0)
 		}
 		from := func(room, caller string, number int) Request {
-			return Request{Room: room, Caller: caller, Number: fmt.Sprint(number)}
+			return Request{Room: conference(room), Caller: caller, Number: fmt.Sprint(number)}
 		}
-		const good = "queued, trying, answered on %d@pbx: straight"
+		const good = "queued, trying, answered on %d@pbx: press-1"
 		can := func(room, caller string, number int) {
 			t.Helper()
 			x.wantDial(d, from(room, caller, number), fmt.Sprintf(good, number))
 		}
 		can("1", "12", 101)
 		can("1", "1-2", 102)
-		x.wantDial(d, from("1", "13", 103), "failed: the room calls too many")
+		x.wantDial(d, from("1", "13", 103), "queued, failed: the room calls too many")
 		can("2", "12", 103)
-		x.wantDial(d, from("2", "12", 104), "failed: the caller calls too many")
+		x.wantDial(d, from("2", "12", 104), "queued, failed: the caller calls too many")
 		for _, c := range x.calls {
 			c.Hangup("bye")
 		}
@@ -41,7 +42,7 @@ func TestLimits(t *testing.T) {
 			c.Hangup("bye")
 		}
 		synctest.Wait()
-		x.wantDial(d, from("1", "14", 105), "failed: the room's calls of today")
+		x.wantDial(d, from("1", "14", 105), "queued, failed: the room's calls of today")
 		can("3", "12", 106)
 		can("3", "12", 107)
 		for _, c := range x.calls[:6] {
@@ -51,11 +52,11 @@ func TestLimits(t *testing.T) {
 		can("4", "12", 108)
 		x.calls[7].Hangup("bye")
 		synctest.Wait()
-		x.wantDial(d, from("5", "12", 109), "failed: the caller's calls of today")
+		x.wantDial(d, from("5", "12", 109), "queued, failed: the caller's calls of today")
 		x.wantDial(d, from("6", "12", 101_000_000_000), "failed: too many digits") // what is refused does not count
 
 		time.Sleep(21*time.Hour - time.Second)
-		x.wantDial(d, from("5", "12", 109), "failed: the caller's calls of today")
+		x.wantDial(d, from("5", "12", 109), "queued, failed: the caller's calls of today")
 		time.Sleep(time.Second)
 		synctest.Wait()
 		can("5", "12", 109)
@@ -107,8 +108,14 @@ func TestLimitsAgainstAModel(t *testing.T) {
 				default:
 					all = append(all, &dialled{room: room, caller: caller, day: day})
 				}
-				if got := usage.begin(name(), room, caller, limits); got != want {
+				usage.turn(name())
+				got := cmp.Or(usage.now(room, caller, limits), usage.today(room, caller, limits))
+				if got != want {
 					t.Fatalf("room %s, caller %q: %q, want %q", room, caller, got, want)
+				}
+				if got == "" {
+					usage.begin(room, caller)
+					usage.spend(room, caller, 1)
 				}
 			},
 			"end": func(t *rapid.T) {
@@ -126,7 +133,8 @@ func TestLimitsAgainstAModel(t *testing.T) {
 				usage = usage.resting()
 				for _, one := range all {
 					if !one.over {
-						usage.again(name(), one.room, one.caller)
+						usage.turn(name())
+						usage.begin(one.room, one.caller)
 					}
 				}
 			},

@@ -34,22 +34,79 @@ func (d *Dialer) routes(number, only string) (ways []route, cause Cause) {
 
 // waiter waits for a line on one of some trunks.
 type waiter struct {
+	dial    *dial
 	ways    []route
 	granted chan route // holds the line that it was given, or the zero route: look again
 }
 
+// obstacles are what may be in the way of a line, those first that say more. Those before lasting pass, if one waits.
+var obstacles = []Cause{NoLine, RoomAtOnce, CallerAtOnce, Congestion, TrunkDaily, RoomDaily, CallerDaily, TrunkDown}
+
+const lasting = 4
+
+// grant gives a dial-out a line of t, and counts it. The cause is why not. The lock is held, and usage is of today.
+func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
+	switch {
+	case !t.up:
+		return TrunkDown
+	case reached(d.usage.Trunks[t.Name], t.MaxDaily):
+		return TrunkDaily
+	}
+	if !t.Internal && !j.spent { // those to colleagues are nobody's loss
+		if cause = d.usage.today(j.Room.Number, j.lease.Caller, d.config.Limits); cause != "" {
+			return cause
+		}
+	}
+	switch {
+	case now.Before(t.rests):
+		return Congestion
+	case t.full():
+		return NoLine
+	}
+	if !j.counted {
+		if cause = d.usage.now(j.Room.Number, j.lease.Caller, d.config.Limits); cause != "" {
+			return cause
+		}
+		d.usage.begin(j.Room.Number, j.lease.Caller)
+		j.counted = true
+	}
+	if !t.Internal && !j.spent {
+		d.usage.spend(j.Room.Number, j.lease.Caller, 1)
+		j.spent = true
+	}
+	d.usage.Trunks[t.Name]++
+	t.calls++
+	return ""
+}
+
+// takeBack is release of the first line that a dial-out was granted and cannot use: it was not dialled, and does not count.
+func (d *Dialer) takeBack(j *dial, t *trunk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.usage.end(j.Room.Number, j.lease.Caller)
+	j.counted = false
+	if j.spent {
+		d.usage.spend(j.Room.Number, j.lease.Caller, -1)
+		j.spent = false
+	}
+	d.usage.Trunks[t.Name] = max(0, d.usage.Trunks[t.Name]-1)
+	t.calls--
+	d.serve()
+}
+
 // line takes a line on the first of the ways that has one, waiting for it for at most as long as wait.
 // Without one the outcome says why. Who gets a line gives it back with release.
-func (d *Dialer) line(ctx context.Context, ways []route, wait time.Duration) (route, Outcome) {
+func (d *Dialer) line(ctx context.Context, j *dial, ways []route, wait time.Duration) (route, Outcome) {
 	deadline := time.Now().Add(wait)
 	for {
 		if ctx.Err() != nil {
 			return route{}, Outcome{State: Cancelled}
 		}
-		way, why, again, w := d.take(ways, time.Now(), deadline)
+		way, why, again, w := d.take(j, ways, time.Now(), deadline)
 		if w == nil {
 			return way, why
 		}
+		j.stands()
 		timer := time.NewTimer(time.Until(again))
 		select {
 		case way = <-w.granted:
@@ -67,34 +124,28 @@ func (d *Dialer) line(ctx context.Context, ways []route, wait time.Duration) (ro
 
 // take takes a line that is free now. Without one, the outcome says why, and the waiter, if there is one,
 // has been put into the queue until again, when there may be more to see.
-func (d *Dialer) take(ways []route, now, deadline time.Time) (way route, why Outcome, again time.Time, w *waiter) {
+func (d *Dialer) take(j *dial, ways []route, now, deadline time.Time) (way route, why Outcome, again time.Time, w *waiter) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.usage.turn(dayOf(now, d.config.Location))
 	again = deadline
-	var full, resting bool
+	worst := len(obstacles) - 1
 	for _, way := range ways {
-		switch {
-		case !way.up:
-		case now.Before(way.rests):
-			resting = true
-			again = earlier(again, way.rests)
-		case way.full():
-			full = true
-		default:
-			way.calls++
+		cause := d.grant(j, way.trunk, now)
+		switch cause {
+		case "":
 			return way, Outcome{}, again, nil
+		case Congestion:
+			again = earlier(again, way.rests)
 		}
+		worst = min(worst, slices.Index(obstacles, cause))
 	}
-	switch {
-	case full:
-		why = failed(NoLine)
-	case resting:
-		why = failed(Congestion)
-	default:
-		return route{}, Outcome{State: Unreachable, Cause: TrunkDown}, again, nil
+	why = failed(obstacles[worst])
+	if why.Cause == TrunkDown {
+		why.State = Unreachable
 	}
-	if now.Before(deadline) {
-		w = &waiter{ways, make(chan route, 1)}
+	if worst < lasting && now.Before(deadline) {
+		w = &waiter{j, ways, make(chan route, 1)}
 		d.waiting = append(d.waiting, w)
 	}
 	return route{}, why, again, w
@@ -139,21 +190,30 @@ func (d *Dialer) release(t *trunk) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t.calls--
-	d.hand(t)
+	d.serve()
 }
 
-// hand gives the free lines of t to those who have waited for one the longest. The lock is held.
-func (d *Dialer) hand(t *trunk) {
-	if !t.up || time.Now().Before(t.rests) {
+// serve gives free lines to those who have waited for one, or for a place within the limits, the longest; and has those look again who
+// wait in vain. The lock is held.
+func (d *Dialer) serve() {
+	if len(d.waiting) == 0 {
 		return
 	}
+	now := time.Now()
+	d.usage.turn(dayOf(now, d.config.Location))
 	d.waiting = slices.DeleteFunc(d.waiting, func(w *waiter) bool {
-		at := w.over(t)
-		if at < 0 || t.full() {
-			return false
+		vain := true
+		for _, way := range w.ways {
+			cause := d.grant(w.dial, way.trunk, now)
+			if cause == "" {
+				w.granted <- way
+				return true
+			}
+			vain = vain && slices.Index(obstacles, cause) >= lasting
 		}
-		t.calls++
-		w.granted <- w.ways[at]
-		return true
+		if vain {
+			w.granted <- route{}
+		}
+		return vain
 	})
 }

@@ -27,6 +27,7 @@ type Store interface {
 var (
 	ErrNoGroup   = errors.New("there is no such group")
 	ErrStoreDown = errors.New("the list of groups cannot be read")
+	ErrLimit     = errors.New("today's limits let nobody of the group be called")
 )
 
 // way is one number of a member.
@@ -106,6 +107,7 @@ func (s MemberState) String() string {
 
 // GroupState is a group that was called into a room. Plain data.
 type GroupState struct {
-	Room, Group string
-	Members     []MemberState
+	Room    Room
+	Group   string
+	Members []MemberState
 }

@@ -28,6 +28,8 @@ func TestNeverTwoCallsToOneMember(t *testing.T) {
 type affair struct {
 	*rapid.T
 	office   *office
+	seats    *chairs
+	total    int  // of them
 	together bool // the numbers of a member may ring together
 }
 
@@ -41,13 +43,17 @@ func newAffair(t *rapid.T) *affair {
 		NextAfter: rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Second}).Draw(t, "next after"),
 		Wait:      rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "wait"),
 	}
+	cfg.Trunks[1].MaxDaily = rapid.SampledFrom([]int{0, 0, 4}).Draw(t, "daily")
+	total := rapid.SampledFrom([]int{100, 2}).Draw(t, "seats")
+	seats := &chairs{free: total}
+	cfg.Reserve = seats.reserve
 	x := newExchange(t)
 	cfg.Inviter, cfg.Present = x, x.present
 	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &affair{T: t, office: newOffice(x, d, groups), together: groups.NextAfter > 0}
+	a := &affair{T: t, office: newOffice(x, d, groups), seats: seats, total: total, together: groups.NextAfter > 0}
 	x.onInvite = a.invited
 	members := []string{"10,11,12", "20", "30,31", "40,41"}
 	a.office.list("100", members...)
@@ -106,19 +112,19 @@ func (a *affair) happens() {
 	o := a.office
 	defer o.dialer.Close() // also when it went wrong: nothing may be left in fake time
 	defer o.groups.Close()
-	room := func(t *rapid.T) string { return rapid.SampledFrom([]string{"1", "2"}).Draw(t, "room") }
+	room := func(t *rapid.T) Room { return conference(rapid.SampledFrom([]string{"1", "2"}).Draw(t, "room")) }
 	a.Repeat(map[string]func(*rapid.T){
 		"press": func(t *rapid.T) {
 			group := rapid.SampledFrom([]string{"100", "200"}).Draw(t, "group")
-			if _, err := o.groups.Call(context.Background(), room(t), group, rapid.SampledFrom([]string{"20", "90"}).Draw(t, "caller")); err != nil {
+			if _, err := o.groups.Call(context.Background(), room(t), group, by(rapid.SampledFrom([]string{"20", "90"}).Draw(t, "caller"))); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"missing": func(t *rapid.T) { o.groups.Missing(context.Background(), room(t), "90") },
+		"missing": func(t *rapid.T) { o.groups.Missing(context.Background(), room(t), by("90")) },
 		"time": func(t *rapid.T) {
 			time.Sleep(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second / 2)
 		},
-		"give up": func(t *rapid.T) { o.groups.GiveUp(room(t), "90") },
+		"give up": func(t *rapid.T) { o.groups.GiveUp(by("90").Call) },
 		"end room": func(t *rapid.T) {
 			o.groups.EndRoom(room(t))
 			synctest.Wait() // it does not wait for the CANCELs, and forgets whom it has called
@@ -127,7 +133,7 @@ func (a *affair) happens() {
 			number := rapid.SampledFrom([]string{"10", "31", "40"}).Draw(t, "number")
 			o.enters(number)
 			for _, room := range []string{"1", "2"} {
-				o.groups.Arrived(room, number)
+				o.groups.Arrived(conference(room), number)
 			}
 		},
 		"go": func(t *rapid.T) { o.leaves(rapid.SampledFrom([]string{"10", "31", "40"}).Draw(t, "number")) },
@@ -144,7 +150,7 @@ func (a *affair) happens() {
 			synctest.Wait()
 			about := append(o.live(), o.present("")...)
 			for _, room := range []string{"1", "2"} {
-				for _, state := range o.groups.States(room) {
+				for _, state := range o.groups.States(conference(room)) {
 					for _, m := range state.Members {
 						here := slices.ContainsFunc(about, func(n string) bool { return n[0] == m.Extension[0] || n[0] == '7' || n[0] == '2' })
 						if m.State == In && m.Extension != "20" && !here {
@@ -158,7 +164,7 @@ func (a *affair) happens() {
 	time.Sleep(5 * time.Minute) // whatever rings has had its time
 	synctest.Wait()
 	for _, room := range []string{"1", "2"} {
-		for _, state := range o.groups.States(room) {
+		for _, state := range o.groups.States(conference(room)) {
 			for _, m := range state.Members {
 				if m.State.UnderWay() {
 					a.Errorf("in room %s, group %s, there is no end of %v", room, state.Group, m)
@@ -171,5 +177,13 @@ func (a *affair) happens() {
 	o.dialer.Close()
 	if s := o.dialer.Stats(); s.Trunks[0].Calls != 0 || s.Trunks[1].Calls != 0 {
 		a.Errorf("lines are still in use: %+v", s.Trunks)
+	} else if a.seats.free != a.total {
+		a.Errorf("%d of %d seats are free again", a.seats.free, a.total)
+	} else {
+		for room, c := range s.Usage.Rooms {
+			if c.Now != 0 {
+				a.Errorf("room %s is still counted: %+v", room, c)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package dialout
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +29,7 @@ func (r Report) String() string {
 }
 
 // Report tells who of the groups that were called into a room is in it. Who is in several of them counts once.
-func (g *Groups) Report(room string) (r Report) {
+func (g *Groups) Report(room Room) (r Report) {
 	counted := make(map[Key]bool)
 	for _, c := range g.look(room) {
 		for _, m := range c.members {
@@ -48,7 +49,7 @@ func (g *Groups) Report(room string) (r Report) {
 
 // States are the groups that were called into a room, in the order in which they were, with their members
 // as far as they are now: who has come by himself is In as well, and who has gone again has Left.
-func (g *Groups) States(room string) (states []GroupState) {
+func (g *Groups) States(room Room) (states []GroupState) {
 	for _, c := range g.look(room) {
 		state := GroupState{Room: c.room, Group: c.group}
 		for _, m := range c.members {
@@ -60,7 +61,7 @@ func (g *Groups) States(room string) (states []GroupState) {
 }
 
 // look copies the group calls of a room, with what the roster says worked into the members' states.
-func (g *Groups) look(room string) (calls []groupCall) {
+func (g *Groups) look(room Room) (calls []groupCall) {
 	in := g.dialer.inRoom(room, "")
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,7 +96,9 @@ func known(keys []Key, set map[Key]bool) bool {
 func (g *Groups) Save() (states []GroupState) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, room := range slices.Sorted(maps.Keys(g.calls)) {
+	for _, room := range slices.SortedFunc(maps.Keys(g.calls), func(a, b Room) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Incarnation, b.Incarnation))
+	}) {
 		for _, c := range g.calls[room] {
 			state := GroupState{Room: c.room, Group: c.group}
 			for _, m := range c.members {

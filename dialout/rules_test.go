@@ -133,7 +133,7 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		Default: "px",
 		Trunks: []Trunk{
 			{Name: "pbx", Address: "sip:pbx", Numbers: []string{"_X."}},
-			{Name: "pbx", Transport: "carrier pigeon", MaxCalls: -1, Rate: -1, Strip: -1, Prepend: "0 0", Probe: -1, Policy: 9, Numbers: []string{"X."}},
+			{Name: "pbx", Transport: "carrier pigeon", MaxCalls: -1, MaxDaily: -1, Rate: -1, Strip: -1, Prepend: "0 0", Probe: -1, Policy: 9, Numbers: []string{"X."}},
 			{Address: "sip:x", Rate: 1001, Prepend: "+"},
 		},
 		Rules: Rules{
@@ -154,7 +154,7 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		got = append(got, f.Path)
 	}
 	want := `allow[1] deny[0] own[0] policies[1].policy policies[2].pattern policies[2].policy max_digits prefixes[1] prefixes[2]
-		trunks[1].address trunks[1].transport trunks[1].max_calls trunks[1].rate trunks[1].strip trunks[1].prepend trunks[1].probe
+		trunks[1].address trunks[1].transport trunks[1].max_calls trunks[1].max_daily trunks[1].rate trunks[1].strip trunks[1].prepend trunks[1].probe
 		trunks[1].policy trunks[1].numbers[0] trunks[1].name trunks[2].name trunks[2].rate trunk`
 	if strings.Join(got, " ") != strings.Join(strings.Fields(want), " ") {
 		t.Errorf("faults at\n%s, want\n%s", strings.Join(got, " "), want)

@@ -1,7 +1,6 @@
 package dialout
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -34,7 +33,7 @@ func (d *Dialer) restore(s *Saved) {
 	if s.Instance != "" {
 		d.instance = s.Instance
 	}
-	d.usage = Usage{s.Usage.Day, maps.Clone(s.Usage.Rooms), maps.Clone(s.Usage.Callers)}
+	d.usage = s.Usage.clone()
 	for _, t := range d.trunks {
 		t.rests = s.Rests[t.Name]
 	}
@@ -49,7 +48,8 @@ func (d *Dialer) Adopt(l Lease, call Call) {
 		return
 	}
 	held := Lease{Room: l.Room, Caller: l.Caller, Trunk: l.Trunk}
-	d.usage.again(dayOf(time.Now(), d.config.Location), l.Room, l.Caller)
+	d.usage.turn(dayOf(time.Now(), d.config.Location))
+	d.usage.begin(l.Room.Number, l.Caller) // for now, not for today
 	for _, key := range slices.Compact(slices.Sorted(slices.Values(l.Keys))) {
 		if _, claimed := d.claims[place{l.Room, key}]; !claimed {
 			d.hold(&held, key)
@@ -58,5 +58,5 @@ func (d *Dialer) Adopt(l Lease, call Call) {
 	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
 		t.calls++
 	}
-	d.running.Go(func() { d.outlast(call, &held) })
+	d.running.Go(func() { d.outlast(call, &held, nil) })
 }

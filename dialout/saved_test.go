@@ -35,6 +35,8 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 	cfg := two()
 	cfg.Trunks[0].MaxCalls = 1
 	cfg.Limits = Limits{RoomDaily: 3, CallerAtOnce: 2}
+	cfg.Trunks[0].Internal = false // they count
+
 	within(t, cfg, func(x *exchange, d *Dialer) {
 		x.phone("101").answers(0)
 		x.phone("102@carrier").congested(time.Minute)
@@ -69,12 +71,14 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 		}
 		x.wantDial(next, into("101"), "failed: already being called")
 		x.wantDial(next, into("103"), "queued, failed: all lines are in use") // the carrier rests
-		x.wantDial(next, into("104"), "failed: the room's calls of today")
-		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Now: 1, Today: 3}) || got.Trunks[0].Calls != 1 {
+		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Now: 1, Today: 2}) || got.Trunks[0].Calls != 1 || got.Trunks[1].Today != 1 {
 			t.Errorf("figures: %+v", got)
 		}
 		r.Call.Hangup("bye")
 		synctest.Wait()
+		x.phone("104").fails(0, 486)
+		x.wantDial(next, into("104"), "queued, trying, busy")
+		x.wantDial(next, into("105"), "queued, failed: the room's calls of today")
 		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Today: 3}) || got.Trunks[0].Calls != 0 {
 			t.Errorf("figures: %+v", got)
 		}

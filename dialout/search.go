@@ -23,12 +23,15 @@ type search struct {
 // run is the goroutine "member": it ends with his outcome.
 func (s *search) run(ctx context.Context) {
 	defer s.next()
-	s.tell(Change{State: Queued})
-	select {
-	case <-s.after:
-	case <-ctx.Done():
-	}
-	outcome, number := s.seek(ctx)
+	outcome, number := failed(Broken), ""
+	s.dialer.guard("member", func() {
+		s.tell(Change{State: Queued})
+		select {
+		case <-s.after:
+		case <-ctx.Done():
+		}
+		outcome, number = s.seek(ctx)
+	})
 	s.settle(outcome, number)
 }
 
@@ -52,16 +55,17 @@ func (s *search) seek(ctx context.Context) (outcome Outcome, number string) {
 }
 
 // round dials numbers, each when one before has ended without him, or has rung for NextAfter. It ends with
-// the first that is answered, and then cancels those that still ring; or with his no; or with the last.
+// the first that is answered, and then cancels those that still ring; or with his no; or with the last; or, when the room is full, with the last that is dialled by then.
 // begun is how many it has dialled.
 func (s *search) round(ctx context.Context, ways []way) (r Result, begun int) {
 	ringing, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrElsewhere)
 	t := &tally{far: make([]Change, len(ways))}
 	ended := make(chan ending, len(ways))
+	full := false // there is no place for his other numbers either
 	for out := 0; ; {
 		var due <-chan time.Time
-		if begun < len(ways) {
+		if begun < len(ways) && !full {
 			s.dial(ringing, t, begun, ways[begun], ended)
 			begun++
 			out++
@@ -77,7 +81,8 @@ func (s *search) round(ctx context.Context, ways []way) (r Result, begun int) {
 			s.progress(t, e.way, Change{})
 		}
 		out--
-		if r.Call != nil || final(r.Outcome) || begun == len(ways) && out == 0 {
+		full = full || r.Cause == RoomFull
+		if r.Call != nil || final(r.Outcome) || out == 0 && (full || begun == len(ways)) {
 			break
 		}
 	}
@@ -104,15 +109,15 @@ type ending struct {
 // one is hung up.
 func (s *search) dial(ctx context.Context, t *tally, i int, w way, ended chan<- ending) {
 	s.running.Go(func() { // Close waits
-		in := s.in
-		if i > 0 {
-			in = s.dialer.inRoom(s.call.room, s.caller) // some time has passed
-		}
-		r := s.dialer.invite(ctx, Request{
-			Room: s.call.room, Caller: s.caller, Number: w.number, Policy: w.policy, Ring: s.config.Ring, Wait: s.config.Wait,
-		}, in, func(c Change) {
-			s.next()
-			s.progress(t, i, c)
+		r := Result{Outcome: failed(Broken), Number: w.number}
+		s.dialer.guard("member's number", func() {
+			in := s.in
+			if i > 0 {
+				in = s.dialer.inRoom(s.call.room, s.caller) // some time has passed
+			}
+			r = s.dialer.invite(ctx, Request{
+				Room: s.call.room, Caller: s.caller, Number: w.number, Policy: w.policy, Ring: s.config.Ring, Wait: s.config.Wait,
+			}, in, func(c Change) { s.progress(t, i, c) }, s.next)
 		})
 		if r.Call != nil && t.answered.Swap(true) {
 			r.Call.Hangup(ErrElsewhere.Error())
@@ -132,11 +137,14 @@ func (s *search) receive(ctx context.Context, r Result) Outcome {
 	s.mu.Lock()
 	who := s.member.state.Member
 	s.mu.Unlock()
-	state := s.config.Receive(ctx, Guest{Group: s.call.group, Caller: s.caller, Member: who, Result: r})
-	if state != In {
-		r.Call.Hangup(state.String())
+	outcome := failed(Broken)
+	s.dialer.guard("receiving a member", func() {
+		outcome = Outcome{State: s.config.Receive(ctx, Guest{Group: s.call.group, Caller: s.caller, Member: who, Result: r})}
+	})
+	if outcome.State != In {
+		r.Call.Hangup(outcome.State.String())
 	}
-	return Outcome{State: state}
+	return outcome
 }
 
 // tally is how far the numbers are that ring together.

@@ -17,7 +17,7 @@ const (
 	Declined                 // he does not want to
 	NoAnswer                 // his phone rang for as long as it may
 	NoAccept                 // he, or his voicemail, answered and did not press the key
-	Unreachable              // nothing came from his side, or his trunk is down
+	Unreachable              // nothing came from his side, his phone is not there, or his trunk is down
 	Failed                   // for its Cause
 	Cancelled                // the room ended, the inviter gave up, or another number of his was answered
 )
@@ -64,8 +64,10 @@ const (
 	AlreadyCalled  Cause = "already being called"        // into this room; not dialled again
 	RoomAtOnce     Cause = "the room calls too many"     // Limits.RoomAtOnce
 	CallerAtOnce   Cause = "the caller calls too many"   // Limits.CallerAtOnce
+	RoomFull       Cause = "the room is full"            // Config.Reserve
 	RoomDaily      Cause = "the room's calls of today"   // Limits.RoomDaily
 	CallerDaily    Cause = "the caller's calls of today" // Limits.CallerDaily
+	TrunkDaily     Cause = "the trunk's calls of today"  // Trunk.MaxDaily
 	NoTrunk        Cause = "no trunk takes this number"  // Trunk.Numbers, or there is none of that name
 	NoLine         Cause = "all lines are in use"        // Trunk.MaxCalls, for longer than Request.Wait
 	TrunkDown      Cause = "the trunk is down"           // with state Unreachable: the probe says so

@@ -30,6 +30,7 @@ type Trunk struct {
 	Password  Secret        //
 	From      string        // the number or address that our calls come from; empty: the Inviter's own
 	MaxCalls  int           // lines; 0: as many as one likes
+	MaxDaily  int           // calls from midnight to midnight, whoever asks for them; 0: as many as one likes
 	Rate      float64       // INVITEs per second; 0: unpaced
 	Internal  bool          // colleagues are behind it: they are in the room as soon as they answer
 	Policy    Policy        // what those meet who answer; Unsaid: straight if it is internal, else press-1
@@ -66,6 +67,9 @@ func (t *Trunk) check(path string, f *faults) (numbers []pattern.Pattern) {
 	}
 	if t.MaxCalls < 0 {
 		f.add(path+".max_calls", fmt.Sprint(t.MaxCalls), "write how many calls it may have at once, or 0 for any number")
+	}
+	if t.MaxDaily < 0 {
+		f.add(path+".max_daily", fmt.Sprint(t.MaxDaily), "write how many calls it may have in a day, or 0 for any number")
 	}
 	if !(t.Rate >= 0 && t.Rate <= maxRate) {
 		f.add(path+".rate", fmt.Sprint(t.Rate), "write how many calls a second it takes, at most %d, or 0 for any number", maxRate)

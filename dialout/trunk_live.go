@@ -98,7 +98,8 @@ func (d *Dialer) probe(ctx context.Context, t *trunk) {
 		case <-t.look:
 		}
 		probing, cancel := context.WithTimeout(ctx, probeTimeout)
-		err := d.config.Inviter.Probe(probing, t.Trunk)
+		err := errPanic
+		d.guard("probe", func() { err = d.config.Inviter.Probe(probing, t.Trunk) })
 		cancel()
 		if ctx.Err() != nil {
 			return

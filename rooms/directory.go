@@ -16,6 +16,7 @@ var (
 	ErrFull     = errors.New("the server is full")          // 503: no room has
 	ErrLocked   = errors.New("the room is locked")          // 403: who is in it decides
 	ErrClosed   = errors.New("the server is shutting down") // 503
+	ErrDeserted = errors.New("the conference is over")      // to somebody invited: nobody is inside who could have him
 )
 
 // Engine is where rooms get their clocks; *media.Engine is one.
@@ -56,7 +57,8 @@ type Directory struct {
 
 	mu     sync.Mutex
 	rooms  map[string]*Room
-	seats  int // in all rooms
+	seats  int    // in all rooms
+	born   uint64 // the last incarnation that a room was given
 	closed bool
 
 	recordings    map[*Recording]struct{} // that are not over
@@ -76,6 +78,7 @@ func NewDirectory(cfg Config) *Directory {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Directory{config: cfg, rooms: make(map[string]*Room), recordings: make(map[*Recording]struct{}), events: newQueue(queueSize)}
+	d.born = uint64(time.Now().UnixMilli()) // so that those of the next process are others
 	if cfg.Tones {
 		d.tones = newTones(mixRate)
 	}
@@ -86,18 +89,31 @@ func NewDirectory(cfg Config) *Directory {
 // Reserve takes a seat in the room of that number, which is created if nobody has one there yet.
 // It is called before the call is answered, so that a full room can still say so. The error is
 // ErrRoomFull, ErrFull, ErrLocked or ErrClosed. The seat is either taken with Join or Wait, or given back with Release.
-func (d *Directory) Reserve(number string) (*Seat, error) { return d.take(number, false) }
-
-// ReserveInvited is Reserve for somebody whom one of those in the room brings in: a lock does not keep him out.
-func (d *Directory) ReserveInvited(number string) (*Seat, error) { return d.take(number, true) }
-
-func (d *Directory) take(number string, invited bool) (*Seat, error) {
+func (d *Directory) Reserve(number string) (*Seat, error) {
 	loop := d.config.Engine.Loop() // before the lock, and in vain if there is a room already
-	s, created, err := d.reserve(number, invited, loop)
+	s, created, err := d.reserve(number, loop)
 	if created {
 		s.room.loop.Do(s.room.begin)
 	}
 	return s, err
+}
+
+// ReserveInvited is Reserve for somebody whom one of those brings in who are in that incarnation of the room: a lock does not
+// keep him out, but if all of them have left, the error is ErrDeserted.
+func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.rooms[number]
+	switch {
+	case d.closed:
+		return nil, ErrClosed
+	case r == nil || r.incarnation != incarnation || r.people == 0:
+		return nil, ErrDeserted
+	}
+	if err := d.full(r); err != nil {
+		return nil, err
+	}
+	return d.seat(r, true), nil
 }
 
 // Lock keeps all out of the room from now on who are not invited, or lets them in again. It is over when
@@ -118,31 +134,76 @@ func (d *Directory) Locked(number string) bool {
 	return r != nil && r.locked
 }
 
-// reserve is the part of take that only one may do at a time: two who find no room must not
+// reserve is the part of Reserve that only one may do at a time: two who find no room must not
 // make two.
-func (d *Directory) reserve(number string, invited bool, loop *media.Loop) (s *Seat, created bool, err error) {
+func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r, exists := d.rooms[number]
-	switch {
-	case d.closed:
+	if d.closed {
 		return nil, false, ErrClosed
-	case d.seats >= d.config.MaxLegs:
-		return nil, false, ErrFull
-	case exists && len(r.seats) >= d.config.MaxParticipants:
-		return nil, false, ErrRoomFull
-	case exists && r.locked && !invited:
+	}
+	r, exists := d.rooms[number]
+	if err := d.full(r); err != nil {
+		return nil, false, err
+	}
+	switch {
+	case exists && r.locked:
 		return nil, false, ErrLocked
 	case !exists:
 		r = newRoom(number, loop, d.tones, d.events)
+		r.incarnation = d.bear()
 		d.rooms[number] = r
-		d.events.put(Event{Kind: RoomCreated, Room: number})
+		d.events.put(Event{Kind: RoomCreated, Room: number, Incarnation: r.incarnation})
 	}
-	s = &Seat{directory: d, room: r}
+	return d.seat(r, false), !exists, nil
+}
+
+// full says that there is no place, in the room, which may be nil, or at all. The lock is held.
+func (d *Directory) full(r *Room) error {
+	switch {
+	case d.seats >= d.config.MaxLegs:
+		return ErrFull
+	case r != nil && len(r.seats) >= d.config.MaxParticipants:
+		return ErrRoomFull
+	}
+	return nil
+}
+
+// seat is a new one in the room. The lock is held.
+func (d *Directory) seat(r *Room, invited bool) *Seat {
+	s := &Seat{directory: d, room: r, invited: invited}
+	s.incarnation.Store(r.incarnation)
 	r.seats[s] = nil
 	d.seats++
 	r.expect()
-	return s, !exists, nil
+	return s
+}
+
+// bear is a new incarnation. The lock is held.
+func (d *Directory) bear() uint64 {
+	d.born++
+	return d.born
+}
+
+// enters notes that somebody who has a seat goes from the ante-room into the room, and reports whether he does: who was invited
+// into a conference that is over does not. Then call is his, if he has one still.
+func (d *Directory) enters(s *Seat) (call Call, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := s.room
+	call, held := r.seats[s]
+	switch {
+	case !held:
+		return nil, false // the room has ended, or he has left
+	case s.inside:
+		return call, true
+	case s.invited && s.incarnation.Load() != r.incarnation:
+		return call, false
+	}
+	s.incarnation.Store(r.incarnation)
+	s.inside = true
+	r.people++
+	return call, true
 }
 
 // free gives a seat back, once the participant is out. With the last one the room is gone: whoever
@@ -164,21 +225,35 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 	delete(r.seats, s)
 	d.seats--
 	r.expect()
+	if s.inside {
+		r.people--
+	}
 	if len(r.seats) > 0 {
+		if s.inside && r.people == 0 {
+			d.desert(r)
+		}
 		return false
 	}
 	d.discard(r)
 	return true
 }
 
+// desert ends the conference in a room that nobody is in any more, although there are seats: whoever was invited has nobody to
+// come to, and who comes by himself begins the next conference. The lock is held.
+func (d *Directory) desert(r *Room) {
+	d.events.put(Event{Kind: Deserted, Room: r.number, Incarnation: r.incarnation})
+	r.incarnation, r.locked = d.bear(), false
+}
+
 // discard forgets a room with all its seats. The lock is held.
 func (d *Directory) discard(r *Room) {
 	d.seats -= len(r.seats)
 	clear(r.seats)
+	r.people = 0
 	r.expect()
 	if d.rooms[r.number] == r {
 		delete(d.rooms, r.number)
-		d.events.put(Event{Kind: RoomGone, Room: r.number, Duration: time.Since(r.created)})
+		d.events.put(Event{Kind: RoomGone, Room: r.number, Incarnation: r.incarnation, Duration: time.Since(r.created)})
 	}
 }
 

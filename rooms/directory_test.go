@@ -492,7 +492,7 @@ func TestTheInvitedWaitsAndEntersALockedRoom(t *testing.T) {
 	if !h.Locked("5234") || h.Locked("1") {
 		t.Error("which room is locked?")
 	}
-	seat, err := h.ReserveInvited("5234")
+	seat, err := h.ReserveInvited("5234", pa.Incarnation())
 	if err != nil {
 		t.Fatal(err)
 	}

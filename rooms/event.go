@@ -23,13 +23,14 @@ const (
 	MusicBegan                  // he plays music, as a PBX does that has put the room on hold, and is not heard until it is over
 	MusicEnded                  // it is
 	Unheard                     // not one packet of his has come, although it could have; Remote, Duration and Stats are set
+	Deserted                    // the last one inside has left, and others have seats still: this incarnation is over
 )
 
 var kindNames = [...]string{
 	RoomCreated: "room created", RoomGone: "room gone", Joined: "joined", Left: "left",
 	Pressed: "digit pressed", Talking: "talking", Quiet: "quiet",
 	MusicBegan: "music: not heard until it is over", MusicEnded: "music is over: heard again",
-	Renamed: "renamed", Unheard: "no sound comes from the caller",
+	Renamed: "renamed", Unheard: "no sound comes from the caller", Deserted: "nobody is in the room any more",
 }
 
 // String is the message under which the event is logged.
@@ -45,6 +46,7 @@ func (k Kind) String() string {
 type Event struct {
 	Kind         Kind
 	Room         string         // the room's number
+	Incarnation  uint64         // and which of the conferences that there are under this number, one after the other
 	Call         string         // the participant's ID; empty for events of the room itself
 	Name, Number string         // the participant's
 	Digit        byte           // '0' to '9', '*', '#', 'A' to 'D'

@@ -40,6 +40,14 @@ type Participant struct {
 // ID is the call's.
 func (p *Participant) ID() string { return p.id }
 
+// Incarnation says which of the conferences under the room's number he is in, or is invited into; 0 when he was never in.
+func (p *Participant) Incarnation() uint64 {
+	if p.seat == nil {
+		return 0
+	}
+	return p.seat.incarnation.Load()
+}
+
 // Leave takes the participant out of the room and waits until the loop has let go of the leg, one
 // tick or so. With the last participant the room is gone. reason is for the log. Safe to call twice.
 func (p *Participant) Leave(reason string) {
@@ -122,7 +130,7 @@ func (p *Participant) ask(change func(*flags)) flags {
 
 // event is an event of this participant.
 func (p *Participant) event(k Kind) Event {
-	return Event{Kind: k, Room: p.seat.room.number, Call: p.id, Name: p.name, Number: p.number}
+	return Event{Kind: k, Room: p.seat.room.number, Incarnation: p.Incarnation(), Call: p.id, Name: p.name, Number: p.number}
 }
 
 // keys are the digits that somebody has pressed, for those who come later to make sense of them.

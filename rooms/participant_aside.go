@@ -1,8 +1,19 @@
 package rooms
 
 // Enter takes the participant from the ante-room into the room. Who is not in the ante-room stays where
-// he is.
-func (p *Participant) Enter() { p.do(func(r *Room) { r.enter(p) }) }
+// he is. Who was invited, when all have left meanwhile who were inside then, is hung up.
+func (p *Participant) Enter() {
+	if p.seat == nil {
+		return
+	}
+	call, ok := p.seat.directory.enters(p.seat)
+	switch {
+	case ok:
+		p.do(func(r *Room) { r.enter(p) })
+	case call != nil:
+		call.Hangup(ErrDeserted.Error())
+	}
+}
 
 // Play plays a sound to the participant alone, instead of what is played to him; into what he hears of the
 // room, if he is not aside. A key ends it if keys is true.

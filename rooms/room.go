@@ -19,9 +19,12 @@ type Room struct {
 	tones   *tones // nil: none are heard
 
 	seats    map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
+	people   int            // of them have entered; guarded by Directory.mu
 	locked   bool           // nobody comes in who is not brought; guarded by Directory.mu
 	recorded *Recording     // nil: it is not recorded; guarded by Directory.mu
 	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
+
+	incarnation uint64 // the conference of now; guarded by Directory.mu
 
 	// On the loop only.
 	ended   bool           // nobody comes in any more

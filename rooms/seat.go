@@ -21,7 +21,11 @@ type Seat struct {
 	directory *Directory
 	room      *Room
 	state     atomic.Int32 // reserved, then taken, then free; or reserved, then free
+	invited   bool         // never changes
 	dismissed bool         // its call is being hung up; guarded by Directory.mu
+	inside    bool         // its call has entered; guarded by Directory.mu
+
+	incarnation atomic.Uint64 // of the room, for whose it is
 }
 
 const (

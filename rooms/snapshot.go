@@ -11,6 +11,7 @@ import (
 // RoomSnapshot is a room at one moment. Plain data.
 type RoomSnapshot struct {
 	Number       string
+	Incarnation  uint64                // the conference of now
 	Since        time.Time             // when it was created
 	Silenced     bool                  // a host has silenced all who are no hosts, and whoever comes in
 	Participants []ParticipantSnapshot // in the order of joining; empty while seats are only reserved
@@ -64,7 +65,7 @@ func (d *Directory) Look(number string) (RoomSnapshot, bool) {
 		return RoomSnapshot{}, false
 	}
 	q := &inquiry{from: []*Room{r}, done: make(chan struct{}),
-		rooms: []RoomSnapshot{{Number: number, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats))}}}
+		rooms: []RoomSnapshot{{Number: number, Incarnation: r.incarnation, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats))}}}
 	d.mu.Unlock()
 	late := time.NewTimer(loopTime)
 	defer late.Stop()
@@ -94,7 +95,7 @@ func (d *Directory) byLoop() map[*media.Loop]*inquiry {
 		}
 		q.from = append(q.from, r)
 		q.rooms = append(q.rooms, RoomSnapshot{
-			Number: r.number, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats)),
+			Number: r.number, Incarnation: r.incarnation, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats)),
 		})
 	}
 	return asked

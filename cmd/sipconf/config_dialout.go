@@ -59,6 +59,7 @@ var trunkFields = []field[dialout.Trunk]{
 	{"password", one(secretForm, func(t *dialout.Trunk) *dialout.Secret { return &t.Password })},
 	{"from", one(textForm, func(t *dialout.Trunk) *string { return &t.From })},
 	{"max_calls", one(numberForm(0, 30000), func(t *dialout.Trunk) *int { return &t.MaxCalls })},
+	{"max_daily", one(numberForm(0, 1000000), func(t *dialout.Trunk) *int { return &t.MaxDaily })},
 	{"rate", one(rateForm, func(t *dialout.Trunk) *float64 { return &t.Rate })},
 	{"internal", one(switchForm, func(t *dialout.Trunk) *bool { return &t.Internal })},
 	{"policy", one(policyForm, func(t *dialout.Trunk) *dialout.Policy { return &t.Policy })},

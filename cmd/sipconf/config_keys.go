@@ -29,7 +29,7 @@ var sections = []section{
 		"room and group may use ${EXTEN}, ${EXTEN:1} and ${CALLERID(num)}. A number that no rule matches gets 404. " +
 		"By default *100 calls group 100 into the room of the caller's own number, and *15234 and 5234 lead to room 5234."},
 	{trunksPath, "The ways out, by which people are called: the PBX, a carrier. Each has a name and an address, and may have transport (udp or tcp), user and " +
-		"password, from, max_calls, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. The environment variable SIPCONF_TRUNKS_NAME_PASSWORD is the password of the trunk name. " +
+		"password, from, max_calls, max_daily, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. The environment variable SIPCONF_TRUNKS_NAME_PASSWORD is the password of the trunk name. " +
 		"Without a trunk nobody can be called. For an Asterisk: - {name: pbx, address: \"sip:192.168.1.1:5060\", internal: true}"},
 	{dialoutPath, "How people are called, and whom one may call: docs/dialling.md."},
 	{groupsPath, "Who belongs to a group, the people that *100 calls together: docs/groups.md."},
@@ -151,7 +151,7 @@ var keys = []key{
 		"The most that one caller has asked for.",
 		one(numberForm(0, 30000), func(c *Config) *int { return &c.Dialout.Limits.CallerAtOnce })},
 	{"dialout.room_daily", []string{"500"},
-		"The most calls of one room from midnight to midnight.",
+		"The most calls of one room from midnight to midnight, but for those over internal trunks.",
 		one(numberForm(0, 1000000), func(c *Config) *int { return &c.Dialout.Limits.RoomDaily })},
 	{"dialout.caller_daily", []string{"500"},
 		"The most that one caller has asked for.",
@@ -171,7 +171,7 @@ var keys = []key{
 		"When the next number of a member rings as well. 0: when the one before has ended.",
 		one(durationForm(time.Second, 10*time.Minute, true), func(c *Config) *time.Duration { return &c.Groups.NextAfter })},
 	{"groups.wait", []string{"60s"},
-		"How long a member waits for a free line of a trunk.",
+		"How long a member waits for a free line of a trunk, or a seat in the room.",
 		one(durationForm(time.Second, time.Hour, false), func(c *Config) *time.Duration { return &c.Groups.Wait })},
 	{"groups.ends_with_caller", []string{"false"},
 		"Whether what rings is cancelled when who called the group leaves.",

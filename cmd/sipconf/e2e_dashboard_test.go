@@ -42,7 +42,7 @@ func TestE2EDashboard(t *testing.T) {
 	}
 	o, trunk := newTrunkOffice(t, nil)
 	trunk.when("201", rejects(486))
-	o.dialer.Dial(t.Context(), dialout.Request{Room: "5234", Number: "201"}, nil) // so that there is an outcome
+	o.dialer.Dial(t.Context(), dialout.Request{Room: dialout.Room{Number: "5234"}, Number: "201"}, nil) // so that there is an outcome
 	_, served := o.asks("/metrics")
 	variables := map[string]string{}
 	for _, v := range d.Templating.List {

@@ -228,7 +228,7 @@ func TestE2EGroup(t *testing.T) {
 	} {
 		o.eventually(number+" is "+want, func() bool { return o.memberState("101", number) == want })
 	}
-	if got := o.called.Report("101").String(); !strings.HasPrefix(got, "3 of 6") {
+	if got := o.called.Report(o.conference("101")).String(); !strings.HasPrefix(got, "3 of 6") {
 		t.Errorf("the result is %q", got)
 	}
 	// Pressed again: only those who are missing are called.
@@ -245,7 +245,7 @@ func TestE2EGroup(t *testing.T) {
 
 // memberState is how a member of a group that was called into a room is.
 func (o *office) memberState(room, extension string) string {
-	for _, group := range o.called.States(room) {
+	for _, group := range o.called.States(o.conference(room)) {
 		for _, m := range group.Members {
 			if m.Extension == extension {
 				return m.State.String()
@@ -253,6 +253,12 @@ func (o *office) memberState(room, extension string) string {
 		}
 	}
 	return ""
+}
+
+// conference is the one that there is in a room now.
+func (o *office) conference(room string) dialout.Room {
+	shot, _ := o.rooms.Look(room)
+	return dialout.Room{Number: room, Incarnation: shot.Incarnation}
 }
 
 func listOf(group string, extensions ...string) map[string][]groups.Member {
@@ -412,7 +418,7 @@ func TestE2EOutcomesOfDialling(t *testing.T) {
 		trunk.when(c.number, c.does)
 	}
 	for _, c := range cases {
-		if r := o.dialer.Dial(t.Context(), dialout.Request{Room: "5234", Caller: "101", Number: c.number}, nil); r.Outcome.String() != c.outcome {
+		if r := o.dialer.Dial(t.Context(), dialout.Request{Room: o.conference("5234"), Caller: "101", Number: c.number}, nil); r.Outcome.String() != c.outcome {
 			t.Errorf("%s: %q, want %q", c.number, r.Outcome, c.outcome)
 		}
 	}
@@ -446,7 +452,7 @@ func TestE2ETwoTrunks(t *testing.T) {
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	defer anna.Hangup(o.soon())
 	trunk.when("89161234567", rejects(500))
-	r := o.dialer.Dial(t.Context(), dialout.Request{Room: "5234", Caller: "101", Number: "89161234567"}, nil)
+	r := o.dialer.Dial(t.Context(), dialout.Request{Room: o.conference("5234"), Caller: "101", Number: "89161234567"}, nil)
 	if r.State != dialout.Answered || r.Trunk != "carrier" || r.Policy != dialout.Press1 {
 		t.Fatalf("%+v", r)
 	}

@@ -18,6 +18,7 @@ import (
 func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
 	dialling := cfg.dialling()
 	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name}, s.numbersIn, log
+	dialling.Reserve = s.reserve
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {
 		return err
@@ -64,6 +65,18 @@ func (s *server) numbersIn(room string) (numbers []string) {
 		}
 	}
 	return numbers
+}
+
+// reserve keeps a seat for somebody who is to be called.
+func (s *server) reserve(room dialout.Room) (dialout.Seat, error) {
+	seat, err := s.rooms.ReserveInvited(room.Number, room.Incarnation)
+	switch {
+	case errors.Is(err, rooms.ErrDeserted), errors.Is(err, rooms.ErrClosed):
+		return nil, dialout.ErrRoomEnded
+	case err != nil:
+		return nil, err
+	}
+	return seat, nil
 }
 
 // hostsOf makes the function that says who is a host.
