@@ -157,6 +157,8 @@ func classOf(f *sip.Failure) dialout.Class {
 		return dialout.CalleeDeclined
 	case 18, 19: // no user responding, no answer from user
 		return dialout.Unanswered
+	case 20: // subscriber absent: a phone that is switched off
+		return dialout.Absent
 	}
 	return class
 }
