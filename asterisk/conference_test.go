@@ -125,7 +125,7 @@ func TestE2EInviteFails(t *testing.T) {
 	boris := refuses(t, "102", local+":5060", func() int { return <-status })
 	pbx := rig.Start(t, rig.Options{
 		Addr: pbxAddr, Ports: ports(52600), Sipconf: addr + ":5060", Dialplan: sipconfMayDial,
-		Phones: []rig.Phone{{Name: "Anna", Number: "101"}, {Name: "Boris", Number: "102", Addr: boris.Addr().String()}, {Name: "Dora", Number: "104"}},
+		Phones: []rig.Phone{{Name: "Anna", Number: "101"}, {Name: "Boris", Number: "102", Addr: boris.Addr().String()}, {Name: "Clara", Number: "103"}, {Name: "Dora", Number: "104"}},
 	})
 	s := serve(t, addr, 52400, through(pbxAddr))
 	anna := calls(t, "Anna", "101", local, pbx.URI("*15234"), 370)
@@ -135,7 +135,7 @@ func TestE2EInviteFails(t *testing.T) {
 		status  int
 		outcome string
 	}{
-		{"102", 486, "busy"}, {"102", 603, "declined"}, {"199", 0, "failed: refused (404)"}, {"00441234", 0, "failed: not allowed"},
+		{"102", 486, "busy"}, {"102", 603, "declined"}, {"103", 0, "unreachable"}, {"199", 0, "failed: refused (404)"}, {"00441234", 0, "failed: not allowed"},
 	} {
 		converse(t, anna, dora)
 		if c.status != 0 {

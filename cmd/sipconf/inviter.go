@@ -157,7 +157,7 @@ func classOf(f *sip.Failure) dialout.Class {
 		return dialout.CalleeDeclined
 	case 18, 19: // no user responding, no answer from user
 		return dialout.Unanswered
-	case 20: // subscriber absent: a phone that is switched off
+	case 20, 3: // subscriber absent; no route, which Asterisk says of a phone that has not registered
 		return dialout.Absent
 	}
 	return class

@@ -50,6 +50,7 @@ func TestFailures(t *testing.T) {
 		{q850(403, 21), dialout.CalleeDeclined, 403},
 		{q850(480, 19), dialout.Unanswered, 480},
 		{q850(480, 20), dialout.Absent, 480},
+		{q850(404, 3), dialout.Absent, 404},
 		{q850(503, 34), dialout.Congested, 503},
 		{q850(302, 17), dialout.Redirect, 302},
 		{q850(401, 21), dialout.AuthFailed, 401},
