@@ -117,7 +117,7 @@ func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, er
 }
 
 // Lock keeps all out of the room from now on who are not invited, or lets them in again. It is over when
-// the room is gone.
+// the last one has left.
 func (d *Directory) Lock(number string, locked bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -239,10 +239,16 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 }
 
 // desert ends the conference in a room that nobody is in any more, although there are seats: whoever was invited has nobody to
-// come to, and who comes by himself begins the next conference. The lock is held.
+// come to, and who comes by himself begins the next conference, of which nothing is recorded yet, and nobody silenced. The lock is
+// held, so that the loop begins anew before anybody enters.
 func (d *Directory) desert(r *Room) {
 	d.events.put(Event{Kind: Deserted, Room: r.number, Incarnation: r.incarnation})
 	r.incarnation, r.locked = d.bear(), false
+	rec := r.recorded
+	r.recorded = nil
+	if !r.loop.Do(func() { r.beginAnew(rec) }) && rec != nil {
+		rec.ended.Store(true)
+	}
 }
 
 // discard forgets a room with all its seats. The lock is held.

@@ -2,7 +2,7 @@ package rooms
 
 // Silence keeps the room from hearing all who are no hosts, and whoever comes in, or lets it hear them again; each of them has his
 // own mute besides (Participant.Mute). What somebody says to another who is aside with him is not the room's and is
-// heard. said is announced to the room with it, so that what is said last is what is. It is over when the room is gone.
+// heard. said is announced to the room with it, so that what is said last is what is. It is over when the last one has left.
 func (d *Directory) Silence(number string, silent bool, said Sound) {
 	d.on(number, func(r *Room) {
 		r.silence(silent)

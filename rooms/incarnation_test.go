@@ -3,6 +3,7 @@ package rooms
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // invite reserves for somebody invited, and compares the error.
@@ -69,6 +70,64 @@ func TestTheConferenceIsOverWhenNobodyIsInside(t *testing.T) {
 	}
 	if left := h.kinds(Left); len(left) != 2 || left[0].Incarnation != first || left[1].Incarnation != pc.Incarnation() {
 		t.Errorf("told: %+v", left)
+	}
+}
+
+// Ann records, silences all and is still being told of it when she leaves, while Bob is in the ante-room: her recording is whole, and
+// Carl, who begins the next conference, is neither recorded nor silenced, hears nothing of hers, and may record his own.
+func TestTheNextConferenceInheritsNothing(t *testing.T) {
+	h := newHouse(t, Config{})
+	ann, bob, carl := h.calls("ann"), h.calls("bob"), h.calls("carl")
+	pa := h.seat("5234").Join(ann)
+	pb := h.invite("5234", pa.Incarnation(), nil).Wait(bob)
+	records := func() (*Recording, *reel) {
+		t.Helper()
+		tape := new(reel)
+		rec, err := h.Record("5234", tapeOf(tape))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tape.runs(t)
+		return rec, tape
+	}
+	first, tape := records()
+	room := pa.seat.room
+	type left struct {
+		silent, taped, recorded, saying bool
+		waits                           int
+	}
+	look := func() (l left) {
+		t.Helper()
+		if !runOn(room.loop, func() {
+			l = left{room.silent, room.taped, room.recording != nil, room.words.now.active(), room.words.waits}
+		}) {
+			t.Fatal("the loop does not answer")
+		}
+		return l
+	}
+	long := Signal(900, time.Minute, 0)
+	h.Silence("5234", true, long)
+	waitFor(t, "the words to begin", func() bool { return look().saying })
+	h.AnnounceTape("5234", true, long)
+	if got, want := look(), (left{true, true, true, true, 1}); got != want {
+		t.Fatalf("she has asked for all of it: %+v", got)
+	}
+	pa.Leave("hung up")
+
+	h.whole(first, tape)
+	if h.Recording("5234") != nil || look() != (left{}) {
+		t.Errorf("nobody is inside: %+v", look())
+	}
+	pc := h.seat("5234").Join(carl)
+	if pc.seat.room != room || pc.Silenced() || pb.Silenced() || look() != (left{}) {
+		t.Errorf("he has come into the same room: %t, and is silenced: %t; %+v", pc.seat.room == room, pc.Silenced(), look())
+	}
+	second, tape := records()
+	pc.Leave("hung up")
+	h.whole(second, tape)
+	pb.Leave("hung up")
+	for _, c := range []*call{ann, bob, carl} {
+		c.leg.Close()
 	}
 }
 

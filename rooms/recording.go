@@ -53,7 +53,7 @@ type RecordingState struct {
 
 // Record records the room from one of the next ticks on: what somebody hears who only listens, tones and announcements
 // included. open opens the tape; it may wait. The error is ErrNoRoom, ErrRecorded or that of open. The
-// recording lasts until Stop or until the room is gone, and its goroutine as long; Close waits for that.
+// recording lasts until Stop or until the last one has left, and its goroutine as long; Close waits for that.
 func (d *Directory) Record(number string, open func() (Tape, error)) (*Recording, error) {
 	rec, err := d.book(number)
 	if err != nil {

@@ -117,6 +117,14 @@ func (r *Room) end() {
 	r.loop.Remove(r)
 }
 
+// beginAnew forgets what the conference that is over has left, with its recording, which may be nil: whoever waits for the next one, or
+// comes, has not heard of it.
+func (r *Room) beginAnew(rec *Recording) {
+	r.stopRecording(rec)
+	r.silence(false)
+	r.taped, r.words = false, words{}
+}
+
 // admit takes a participant into the ante-room, with his leg. A leg that is closed already stays out, and
 // so does everybody after the end; the call will say so by leaving.
 func (r *Room) admit(p *Participant) {
