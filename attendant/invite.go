@@ -95,6 +95,13 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 		})
 	}()
 	hears := hearing{attendant: a}
+	waits := true
+	defer func() {
+		if waits { // a panic, which goes on: nobody else knows whom he was bringing in
+			giveUp(dialout.ErrGivenUp)
+			letGo(<-results, "internal error", hears.early)
+		}
+	}()
 	for {
 		select {
 		case c := <-changes:
@@ -109,8 +116,10 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 			}
 		case <-a.call.Done():
 		case r := <-results:
+			waits = false
 			return a.answered(ctx, r, hears.early)
 		}
+		waits = false
 		giveUp(dialout.ErrGivenUp)
 		a.release(<-results, hears.early) // what he presses meanwhile is for what comes then
 		return dialout.Outcome{State: dialout.Cancelled}, nil
@@ -123,14 +132,28 @@ func (a *attendant) release(r dialout.Result, early *guest) {
 	if a.over() {
 		why = "the inviter has left"
 	}
+	letGo(r, why, early)
+}
+
+// letGo hangs up who was dialled, and those leave the ante-room who have come for it; each of them may be nil, or may have left.
+func letGo(r dialout.Result, why string, guests ...*guest) {
 	if r.Call != nil {
 		r.Call.Hangup(why)
 	}
-	early.leave(why)
+	for _, g := range guests {
+		g.leave(why)
+	}
 }
 
 // answered brings in who has answered, as the policy has it.
-func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest) (dialout.Outcome, *guest) {
+func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest) (outcome dialout.Outcome, in *guest) {
+	g := early
+	outcome = dialout.Outcome{State: dialout.Failed, Cause: dialout.Broken} // of a panic, which goes on: nobody else knows who is here
+	defer func() {
+		if in == nil {
+			letGo(r, outcome.String(), early, g)
+		}
+	}()
 	if a.over() {
 		a.release(r, early)
 		return dialout.Outcome{State: dialout.Cancelled}, nil
@@ -140,10 +163,8 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 		if early != nil && r.Cause == dialout.Broken {
 			early.call.Hangup("internal error") // perhaps nobody else does
 		}
-		early.leave(r.Outcome.String())
 		return r.Outcome, nil
 	}
-	g := early
 	if g != nil && g.call.ID() == call.ID() && r.Seat != nil {
 		r.Seat.Release() // he sits already
 	}
@@ -155,21 +176,19 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 		}
 	}
 	g.call = call
-	outcome := dialout.Outcome{State: dialout.In}
+	state := dialout.In
 	switch r.Policy {
 	case dialout.Press1:
 		a.p.Play(rooms.Ringback, false)
-		outcome.State = a.office.ask(ctx, g, a.number, a)
+		state = a.office.ask(ctx, g, a.number, a)
 	case dialout.Consult:
-		outcome.State = a.consult(g)
+		state = a.consult(g)
 	}
-	if outcome.State != dialout.In {
-		g.call.Hangup(outcome.String())
-		g.leave(outcome.String())
-		return outcome, nil
+	if state != dialout.In {
+		return dialout.Outcome{State: state}, nil
 	}
 	a.office.takeIn(ctx, g)
-	return outcome, g
+	return dialout.Outcome{State: dialout.In}, g
 }
 
 // consult lets him talk to the guest before anybody else hears him: * takes him in, # does not.

@@ -2,6 +2,7 @@ package attendant
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,80 @@ func TestAPanicCostsOneGuest(t *testing.T) {
 	h.wantPanics(1, "guest")
 	ann.presses("*2")
 	h.wantInside("5234", "101!", "102")
+}
+
+// broken is a call that nobody can look at so often without a panic.
+type broken struct {
+	*call
+	after atomic.Int32
+}
+
+func (b *broken) Caller() (name, number string) {
+	if b.after.Add(-1) < 0 {
+		panic("our bug")
+	}
+	return b.call.Caller()
+}
+
+// Ann dials Carl, and at one step after the other there is a panic on her side, which whoever serves her survives: Carl is hung up with
+// her, whether he has answered or she only hears his exchange, nobody dials any more, and no seat is kept for anybody. Bob stays.
+func TestAPanicCostsTheInviterAndHerGuest(t *testing.T) {
+	for _, c := range []struct {
+		what         string
+		after        int32
+		early, other bool // whether she hears his exchange before he answers, or another phone's
+		answers      bool // before she gives up
+	}{
+		{what: "he is made out", after: 1, answers: true},
+		{what: "he is taken in", after: 2, answers: true},
+		{what: "another phone has answered", after: 1, other: true, answers: true},
+		{what: "his exchange is heard", after: 1, early: true},
+		{what: "he is taken in whose exchange was heard", after: 2, early: true, answers: true},
+	} {
+		h := newHouse(t, nil)
+		carl, exchange := &broken{call: h.newCall("103")}, h.newCall("103")
+		carl.after.Store(c.after)
+		dialled := make(chan struct{})
+		h.script = func(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result {
+			defer close(dialled)
+			r := dialout.Result{Outcome: dialout.Outcome{State: dialout.Answered}, Call: carl, Number: "103", Policy: dialout.Straight}
+			if c.other {
+				watch(dialout.Change{State: dialout.Trying, Number: "103", Early: exchange})
+			} else if c.early {
+				watch(dialout.Change{State: dialout.Trying, Number: "103", Early: carl})
+			}
+			if c.other || c.answers && c.early {
+				h.await("his exchange is heard", func() bool { return h.rooms.Stats().Seats == 3 })
+			}
+			if !c.answers {
+				<-ctx.Done() // he answers in the moment when she gives up
+			}
+			return r
+		}
+		h.comes("102", "5234", "")
+		ann := h.newCall("101")
+		seat, err := h.rooms.Reserve("5234")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := seat.Join(ann)
+		survived := make(chan any, 1)
+		h.serves.Go(func() { // as sip does with a call
+			defer p.Leave("internal error")
+			defer ann.Hangup("internal error")
+			defer func() { survived <- recover() }()
+			h.office.Serve(context.Background(), ann, p, "5234", "")
+		})
+		h.wantInside("5234", "102", "101")
+		ann.presses("*1103#")
+		if r := <-survived; r != "our bug" {
+			t.Errorf("%s: the panic has not gone on: %v", c.what, r)
+		}
+		<-dialled
+		h.await(c.what+", and he is hung up", func() bool { return carl.Reason() != "" })
+		h.wantInside("5234", "102")
+		h.wantSeats(1)
+	}
 }
 
 // A member of a group is being received when it happens.
