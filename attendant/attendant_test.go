@@ -499,3 +499,25 @@ func TestGroups(t *testing.T) {
 	h.groups.mu.Unlock()
 	h.comes("301", "301", "100") // is in the room all the same
 }
+
+// A member of a group presses 1 when the last one inside has just left: he is not in, and is told why by his BYE.
+func TestPressOneAfterTheConference(t *testing.T) {
+	h := newHouse(t, nil)
+	ann := h.comes("101", "5234", "")
+	member := h.newCall("202")
+	who := dialout.Guest{Caller: "101", Result: dialout.Result{Call: member, Number: "202", Policy: dialout.Press1, Lease: dialout.Lease{Room: h.conference("5234")}}}
+	got := make(chan dialout.State, 1)
+	go func() { got <- h.office.Receive(t.Context(), who) }()
+	h.wantInside("5234", "101", "(202)")
+	ann.Hangup("bye")
+	h.wantInside("5234", "(202)")
+	member.presses("1")
+	if state := <-got; state != dialout.Cancelled {
+		t.Errorf("he is %s, want cancelled", state)
+	}
+	<-member.Done()
+	if why := member.Reason(); why != rooms.ErrDeserted.Error() {
+		t.Errorf("he was hung up with %q", why)
+	}
+	h.wantInside("5234")
+}

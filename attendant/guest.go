@@ -61,16 +61,19 @@ func (g *guest) leave(reason string) {
 	}
 }
 
-// takeIn brings the guest into the room and serves him from now on.
-func (o *Office) takeIn(ctx context.Context, g *guest) {
+// takeIn brings the guest into the room and serves him from now on: In.  Anything else: the conference is over, or the office is closed; then he is
+// the caller's to hang up.
+func (o *Office) takeIn(ctx context.Context, g *guest) dialout.State {
 	_, g.keys.first = g.call.Caller() // he who has answered
 	g.keys.judge(g.keys.first)
 	g.keys.drain()
-	g.p.Enter()
+	if !g.p.Enter() {
+		return dialout.Cancelled
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		g.call.Hangup("the server is shutting down")
+		return dialout.Cancelled
 	}
 	o.wg.Add(1)
 	go func() { // ends with the call; Close waits
@@ -79,6 +82,7 @@ func (o *Office) takeIn(ctx context.Context, g *guest) {
 		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
 		g.keys.serve(during(ctx, g.call))
 	}()
+	return dialout.In
 }
 
 // drain forgets the keys that he pressed before he was in: they were no commands.
@@ -147,6 +151,5 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.
 			return asked
 		}
 	}
-	o.takeIn(ctx, g)
-	return dialout.In
+	return o.takeIn(ctx, g)
 }

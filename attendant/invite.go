@@ -35,20 +35,16 @@ func (a *attendant) invite(ctx context.Context) {
 	a.tell(outcome, number)
 }
 
-// beyond is how long a number that is as long as one may be is waited with, in case that he is not at its end: else somebody's phone
-// would ring whose number begins like the one that he means.
-const beyond = 700 * time.Millisecond
-
 // mostCollected is how many keys of a number are waited for at all.
 const mostCollected = 32
 
-// collect is the number that he dials, ended by #, by a pause, or by its length; * gives it up.  One that is too long is for the dialler to
-// refuse.
+// collect is the number that he dials, ended by # or a pause; * gives it up.  One that is as long as a number may be is waited with like any
+// other, for he may not be at its end: somebody's phone would ring whose number begins like the one that he means.  To refuse what is too
+// long is the dialler's.
 func (a *attendant) collect() (number string, ok bool) {
 	a.p.Play(rooms.DialTone, true)
 	a.hashes = true
-	wait := a.office.cfg.First
-	for len(number) < mostCollected {
+	for wait := a.office.cfg.First; len(number) < mostCollected; wait = a.office.cfg.Pause {
 		key, pressed := a.key(wait)
 		switch {
 		case !pressed || key == '#':
@@ -60,9 +56,6 @@ func (a *attendant) collect() (number string, ok bool) {
 			return "", false
 		}
 		number += string(rune(key))
-		if wait = a.office.cfg.Pause; len(number) >= a.office.cfg.MaxDigits {
-			wait = min(wait, beyond)
-		}
 	}
 	return number, true
 }
@@ -184,10 +177,12 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	case dialout.Consult:
 		state = a.consult(g)
 	}
+	if state == dialout.In {
+		state = a.office.takeIn(ctx, g)
+	}
 	if state != dialout.In {
 		return dialout.Outcome{State: state}, nil
 	}
-	a.office.takeIn(ctx, g)
 	return dialout.Outcome{State: dialout.In}, g
 }
 

@@ -11,6 +11,7 @@ import (
 func (j *dial) attempt(ctx context.Context, way route, number string) (Call, Outcome, *Failure) {
 	d := j.dialer
 	if way.pace.wait(ctx) != nil {
+		d.unsent(j, way.trunk)
 		return nil, Outcome{State: Cancelled}, nil
 	}
 	inviting, giveUp := context.WithCancelCause(ctx)

@@ -14,7 +14,8 @@ type Limits struct {
 }
 
 // Usage is what has been dialled. Plain data: it can be written down and read back. A dial-out counts
-// once, however many trunks it takes, and not before it has a line. Callers without a number share one count. The zero Usage is that
+// once, however many trunks it takes, not before it has a line, and not for the day
+// if it was given up before an INVITE was sent. Callers without a number share one count. The zero Usage is that
 // of a new server.
 type Usage struct {
 	Day     string // the local date that Today is about, as in 2026-12-31

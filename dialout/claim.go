@@ -45,6 +45,24 @@ func (d *Dialer) claim(l *Lease, key Key) bool {
 	return true
 }
 
+// older is the numbers that are claimed for the conferences that there were before under the number of that one: who is called there, or
+// talks. Of each it says what is closed when the claim is dropped.
+func (d *Dialer) older(room Room) map[Key][]<-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	older := make(map[Key][]<-chan struct{})
+	for at, l := range d.claims {
+		if at.room.Number != room.Number || at.room.Incarnation >= room.Incarnation {
+			continue
+		}
+		if d.awaited[l] == nil {
+			d.awaited[l] = make(chan struct{})
+		}
+		older[at.key] = append(older[at.key], d.awaited[l])
+	}
+	return older
+}
+
 // talks reports whether a number that was called into a room has been answered, and the call goes on.
 func (d *Dialer) talks(room Room, key Key) bool {
 	d.mu.Lock()
@@ -98,6 +116,10 @@ func (d *Dialer) outlast(call Call, l *Lease, seat Seat) {
 func (d *Dialer) drop(l *Lease, counted bool) {
 	for _, key := range l.Keys {
 		delete(d.claims, place{l.Room, key})
+	}
+	if dropped := d.awaited[l]; dropped != nil {
+		close(dropped)
+		delete(d.awaited, l)
 	}
 	if counted {
 		d.usage.end(l.Room.Number, l.Caller)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,5 +153,51 @@ func TestTheLimitIsNotWaitedForForEver(t *testing.T) {
 		o.wantStates("101: in, 102: in, 103: queued")
 		time.Sleep(time.Second)
 		o.wantStates("101: in, 102: in, 103: failed: the room calls too many")
+	})
+}
+
+// Who is cancelled while he waits for the trunk's pace was not dialled: it takes nothing of the day, of the trunk's, the room's or the caller's.
+// What was sent before over another trunk stays counted, and what was dialled since midnight does if that has passed meanwhile.
+func TestWhatWasNotSentDoesNotCountForTheDay(t *testing.T) {
+	cfg := two()
+	cfg.Location = time.UTC
+	for i := range cfg.Trunks {
+		cfg.Trunks[i].Internal, cfg.Trunks[i].MaxDaily = false, 20
+	}
+	cfg.Trunks[1].Rate = 0.1
+	wantToday := func(t *testing.T, d *Dialer, pbx, carrier, room int) {
+		t.Helper()
+		u := d.Stats().Usage
+		if u.Trunks["pbx"] != pbx || u.Trunks["carrier"] != carrier || u.Rooms["5234"] != (Count{Today: room}) || u.Callers["12"] != (Count{Today: room}) {
+			t.Errorf("counted %+v; want %d, %d, %d", u, pbx, carrier, room)
+		}
+	}
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		all := func(trunk string, n int) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			var dials sync.WaitGroup
+			for i := range n {
+				req := into(fmt.Sprint(100 + i))
+				req.Trunk = trunk
+				x.phone(req.Number).rings(0)
+				x.phone(req.Number+"@pbx").fails(0, 500)
+				dials.Go(func() { x.dialWith(ctx, d, req) })
+			}
+			dials.Wait()
+		}
+		all("carrier", 10)
+		wantToday(t, d, 0, 1, 1)
+		all("", 3) // all of them over pbx first, and none of them over carrier, whose next turn is at 10 s
+		wantToday(t, d, 3, 1, 4)
+
+		time.Sleep(24*time.Hour - 2500*time.Millisecond)
+		var night sync.WaitGroup
+		night.Go(func() { all("carrier", 2) }) // half a second before midnight: one rings and one waits while it passes
+		time.Sleep(750 * time.Millisecond)
+		x.phone("555").fails(0, 486)
+		x.wantDial(d, into("555"), "queued, trying, busy")
+		night.Wait()
+		wantToday(t, d, 1, 0, 1)
 	})
 }

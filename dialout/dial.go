@@ -60,11 +60,18 @@ type dial struct {
 	lease  Lease
 	seat   Seat // nil: none is kept yet
 
-	counted bool // it has had a line, and counts for Limits.RoomAtOnce and CallerAtOnce; guarded by the Dialer's lock, and so is spent
-	spent   bool // and over a trunk that is not internal: for RoomDaily and CallerDaily
+	counted bool     // it has had a line, and counts for Limits.RoomAtOnce and CallerAtOnce; guarded by the Dialer's lock, and so is spent
+	spent   bool     // and over a trunk that is not internal: for RoomDaily and CallerDaily
+	last    spending // guarded by the Dialer's lock
 
 	redirected int       // how many numbers of 302s were dialled
 	deadline   time.Time // until which it waits for lines
+}
+
+// spending is what the line that a dial-out was granted last has counted of the day, besides itself.
+type spending struct {
+	day string
+	own bool // one of the room's and of the caller's calls too
 }
 
 // Dial invites one person and returns when he has answered or when it is clear that he will not.

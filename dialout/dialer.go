@@ -57,8 +57,9 @@ type Dialer struct {
 
 	mu       sync.Mutex
 	claims   map[place]*Lease
-	dials    map[*dial]struct{} // that are not over
-	waiting  []*waiter          // for a line, the longest waiting first
+	awaited  map[*Lease]chan struct{} // closed when the lease is dropped; of those that somebody waits for
+	dials    map[*dial]struct{}       // that are not over
+	waiting  []*waiter                // for a line, the longest waiting first
 	usage    Usage
 	outcomes map[Outcome]uint64
 	closed   bool
@@ -83,7 +84,8 @@ func New(cfg Config) (*Dialer, error) {
 	}
 	d := &Dialer{
 		config: cfg, rules: rules, trunks: trunks, instance: newInstance(), log: cfg.Log,
-		claims: make(map[place]*Lease), dials: make(map[*dial]struct{}), outcomes: make(map[Outcome]uint64),
+		claims: make(map[place]*Lease), awaited: make(map[*Lease]chan struct{}), dials: make(map[*dial]struct{}),
+		outcomes: make(map[Outcome]uint64),
 	}
 	d.restore(cfg.Saved)
 	ctx, stop := context.WithCancel(context.Background())

@@ -50,7 +50,7 @@ func (g *Groups) callAll(ctx context.Context, room Room, group string, by Caller
 }
 
 // endOlder gives up what rings for the conferences that there were before under the number of that one, if it has not been told yet that
-// they are over: a phone that rings for one would be busy for the next. The lock is held.
+// they are over: a phone that rings for one would be busy for the next. It does not wait for that; search.letEnd does. The lock is held.
 func (g *Groups) endOlder(room Room) {
 	for p := range g.presses {
 		if p.room.Number == room.Number && p.room.Incarnation < room.Incarnation {
@@ -161,6 +161,7 @@ func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) (called int, er
 	turn := make(chan struct{})
 	close(turn)
 	forecast := g.dialer.forecast(c.room, by.Number)
+	older := g.dialer.older(c.room)
 	for _, m := range c.members {
 		if m.stop != nil || g.here(c, m, in) {
 			continue
@@ -180,7 +181,7 @@ func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) (called int, er
 		}
 		next := make(chan struct{})
 		s := &search{
-			Groups: g, call: c, member: m, press: p, caller: by.Number, in: in,
+			Groups: g, call: c, member: m, press: p, caller: by.Number, in: in, older: older,
 			after: turn, next: sync.OnceFunc(func() { close(next) }),
 		}
 		turn = next

@@ -597,6 +597,57 @@ func TestTheNextConferenceIsNotEndedWithTheLast(t *testing.T) {
 	})
 }
 
+// A phone that rings for the conference before is not called for the next one until that INVITE is over, and then in the list's order; nobody
+// is called if the next one is over meanwhile as well. Who talks there and does not hang up holds the others up for two seconds.
+func TestAPhoneThatRangForTheLastConferenceIsNotBusyForTheNext(t *testing.T) {
+	for _, c := range []struct {
+		slow time.Duration
+		ends bool
+		want string
+	}{
+		{0, false, "1s INVITE 101@pbx\n1s INVITE 102@pbx\n21s 101@pbx is in\n21s 102@pbx is in"},
+		{time.Second, false, "2s INVITE 101@pbx\n2s INVITE 102@pbx\n22s 101@pbx is in\n22s 102@pbx is in"},
+		{time.Second, true, ""},
+	} {
+		gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+			o.list("100", "101", "102")
+			first := o.phone("101").rings(0).answers(20 * time.Second)
+			first.slow = c.slow
+			o.phone("102").rings(0).answers(20 * time.Second)
+			for incarnation := range uint64(2) {
+				if n, err := o.groups.Call(context.Background(), Room{"12", incarnation}, "100", by("12")); n != 2 || err != nil {
+					t.Errorf("%d, %v", n, err)
+				}
+				if incarnation == 0 {
+					time.Sleep(time.Second)
+				}
+			}
+			time.Sleep(c.slow / 2)
+			if c.ends {
+				o.groups.EndRoom(Room{"12", 1})
+			}
+			time.Sleep(time.Minute)
+			o.wantLog(`0s INVITE 101@pbx
+				0s INVITE 102@pbx
+				1s CANCEL 101@pbx: the room has ended
+				1s CANCEL 102@pbx: the room has ended
+				` + c.want)
+		})
+	}
+	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
+		o.list("100", "101", "102")
+		o.phone("101").answers(0)
+		o.phone("102").answers(0)
+		o.wantDial(o.dialer, Request{Room: Room{"12", 0}, Caller: "12", Number: "101"}, "queued, trying, answered on 101@pbx: straight")
+		if n, err := o.groups.Call(context.Background(), Room{"12", 1}, "100", by("12")); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		time.Sleep(time.Minute)
+		o.wantLog("0s INVITE 101@pbx\n2s INVITE 101@pbx\n2s INVITE 102@pbx\n2s 101@pbx is in\n2s 102@pbx is in")
+		o.calls[0].Hangup("bye")
+	})
+}
+
 func TestARoomThatEndsWhileSomebodyIsReceived(t *testing.T) {
 	gathering(t, two(), GroupsConfig{}, func(o *office) {
 		o.dialer.trunks[0].up = false // over the carrier: press 1

@@ -70,7 +70,8 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 		d.usage.begin(j.Room.Number, j.lease.Caller)
 		j.counted = true
 	}
-	if !t.Internal && !j.spent {
+	j.last = spending{d.usage.Day, !t.Internal && !j.spent}
+	if j.last.own {
 		d.usage.spend(j.Room.Number, j.lease.Caller, 1)
 		j.spent = true
 	}
@@ -85,13 +86,33 @@ func (d *Dialer) takeBack(j *dial, t *trunk) {
 	defer d.mu.Unlock()
 	d.usage.end(j.Room.Number, j.lease.Caller)
 	j.counted = false
-	if j.spent {
-		d.usage.spend(j.Room.Number, j.lease.Caller, -1)
-		j.spent = false
-	}
-	d.usage.Trunks[t.Name] = max(0, d.usage.Trunks[t.Name]-1)
+	d.uncount(j, t)
 	t.calls--
 	d.serve()
+}
+
+// unsent takes back what a line of t has counted of the day, because nothing was sent over it. It is released as any other.
+func (d *Dialer) unsent(j *dial, t *trunk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncount(j, t)
+}
+
+// uncount does so, unless another day has begun since: that one was never charged. The lock is held.
+func (d *Dialer) uncount(j *dial, t *trunk) {
+	last := j.last
+	j.last = spending{}
+	if last.own {
+		j.spent = false
+	}
+	d.usage.turn(dayOf(time.Now(), d.config.Location))
+	if last.day != d.usage.Day {
+		return
+	}
+	if last.own {
+		d.usage.spend(j.Room.Number, j.lease.Caller, -1)
+	}
+	d.usage.Trunks[t.Name] = max(0, d.usage.Trunks[t.Name]-1)
 }
 
 // line takes a line on the first of the ways that has one, waiting for it for at most as long as wait.

@@ -16,6 +16,8 @@ type search struct {
 	caller string
 	in     map[Key]bool // who was in the room when the key was pressed
 
+	older map[Key][]<-chan struct{} // what the conferences before held when the key was pressed: see Dialer.older
+
 	after <-chan struct{} // closed when it is his turn: the list's order is that of who matters
 	next  func()          // gives the turn to the next one in the list; may be called again
 }
@@ -26,6 +28,7 @@ func (s *search) run(ctx context.Context) {
 	outcome, number := failed(Broken), ""
 	s.dialer.guard("member", func() {
 		s.tell(Change{State: Queued})
+		s.letEnd(ctx)
 		select {
 		case <-s.after:
 		case <-ctx.Done():
@@ -33,6 +36,29 @@ func (s *search) run(ctx context.Context) {
 		outcome, number = s.seek(ctx)
 	})
 	s.settle(outcome, number)
+}
+
+// olderPatience is how long what was given up for the conference before may take to end. A CANCEL takes a few
+// milliseconds; one that nobody answers takes half a minute, and nobody waits for that.
+const olderPatience = 2 * time.Second
+
+// letEnd waits until none of his phones is called, or talks, for a conference that was before under this number: endOlder does not wait for
+// what it gives up, and a phone that still rings for that is busy for this one. All members wait at once, so the list's order stays.
+func (s *search) letEnd(ctx context.Context) {
+	if len(s.older) == 0 {
+		return
+	}
+	ctx, enough := context.WithTimeout(ctx, olderPatience)
+	defer enough()
+	for _, key := range s.member.keys {
+		for _, dropped := range s.older[key] {
+			select {
+			case <-dropped:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 // seek dials until he is in or there is nothing left to dial.

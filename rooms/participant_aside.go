@@ -1,10 +1,10 @@
 package rooms
 
 // Enter takes the participant from the ante-room into the room. Who is not in the ante-room stays where
-// he is. Who was invited, when all have left meanwhile who were inside then, is hung up.
-func (p *Participant) Enter() {
+// he is. Who was invited, when all have left meanwhile who were inside then, is hung up: false.
+func (p *Participant) Enter() (entered bool) {
 	if p.seat == nil {
-		return
+		return false
 	}
 	call, ok := p.seat.directory.enters(p.seat)
 	switch {
@@ -13,6 +13,7 @@ func (p *Participant) Enter() {
 	case call != nil:
 		call.Hangup(ErrDeserted.Error())
 	}
+	return ok
 }
 
 // Play plays a sound to the participant alone, instead of what is played to him; into what he hears of the
