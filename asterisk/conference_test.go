@@ -290,7 +290,6 @@ func TestE2ELoop(t *testing.T) {
 			return len(all) > before && all[len(all)-1].Outcome == "failed: refused (404)"
 		})
 		press(t, anna, "#", false)
-		time.Sleep(settling)
 	}
 	silent(t, "Anna, from another room", anna.hz, dora)
 	if n := len(s.events("joined")); n != 2 {

@@ -153,6 +153,37 @@ func TestE2EInvite(t *testing.T) {
 	o.eventually("the line is free", func() bool { return o.figure(`sipconf_trunk_calls{trunk="pbx"}`) == 0 })
 }
 
+// The other exchange speaks before the answer, and reliably (100rel): Anna alone hears it, and what follows is as if it had rung.
+func TestE2EEarlyMedia(t *testing.T) {
+	o, trunk := newTrunkOffice(t, nil)
+	const announcement = 1500
+	heard := make(chan struct{})
+	trunk.when("203", func(in *phone.Incoming) {
+		early, err := in.Reliably(o.soon(), 183, true)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		early.Speak(phone.Tone(announcement, loud))
+		<-heard
+		call, err := in.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		call.Speak(phone.Tone(toneOf("203"), loud))
+	})
+	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
+	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)
+	o.hears("Boris", boris, []float64{400})
+	o.presses(anna, "*1203#")
+	o.hears("Anna", anna, []float64{announcement}, 500, 425)
+	o.hears("Boris", boris, nil, announcement, 400)
+	close(heard)
+	o.hears("Boris", boris, []float64{400, toneOf("203")}, announcement)
+	o.hears("Anna", anna, []float64{500, toneOf("203")}, announcement)
+}
+
 // Who gives up while it rings takes the call back: CANCEL, and nobody is called any more.
 func TestE2EInviterGivesUp(t *testing.T) {
 	o, trunk := newTrunkOffice(t, nil)
