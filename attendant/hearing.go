@@ -30,7 +30,8 @@ func (h *hearing) follow(c dialout.Change) {
 			h.p.StepAside(h.early.p)
 		}
 	}
-	if c.State == dialout.Ringing && !h.rings { // RFC 3960 section 3.2: after a 180, as long as no sound comes, whatever its SDP promises
+	unseated := sounds && h.early == nil                      // there is sound, and no place left for whom it comes from
+	if (c.State == dialout.Ringing || unseated) && !h.rings { // RFC 3960 section 3.2: after a 180, as long as no sound comes, whatever its SDP promises
 		h.rings = true
 		h.p.PlayTillSound(rooms.Ringback)
 	}

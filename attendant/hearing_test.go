@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipconf/sipconf/codec"
 	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/rooms"
 )
 
 // says has his phone send a tone until the end of the test.
@@ -103,6 +104,23 @@ func (h *house) stepping() (s steps, answer chan dialout.Result) {
 		}
 	}
 	return s, answer
+}
+
+// The other exchange sends sound before the answer, without a 180, and there is no place left in the room for whom it comes from: Ann hears our
+// ringing, and not silence.
+func TestWithoutASeatForEarlyMediaItRings(t *testing.T) {
+	h := newHouse(t, nil)
+	h.rooms.Close()
+	h.rooms = rooms.NewDirectory(rooms.Config{Engine: h.engine, OnEvent: h.hear, MaxParticipants: 1})
+	h.groups.rooms, h.office.cfg.Rooms = h.rooms, h.rooms
+	steps, answer := h.stepping()
+	ann := h.comes("101", "5234", "")
+	hears := h.listens(ann)
+	ann.presses("*1103#")
+	steps <- dialout.Change{State: dialout.Trying, Number: "103", Trunk: "a", Early: h.newCall("103")}
+	hears.hearsTone(ringback)
+	h.wantInside("5234", "-101")
+	answer <- dialout.Result{Outcome: dialout.Outcome{State: dialout.Cancelled}}
 }
 
 // The first trunk sends sound and then a 503; the second one rings, sends sound as well, and its phone answers. Ann hears what is of the one
