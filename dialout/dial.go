@@ -17,6 +17,9 @@ type Request struct {
 	Policy Policy        // what he meets who answers; Unsaid: see [Rulebook.Policy]
 	Ring   time.Duration // how long it rings; 0: Config.Ring
 	Wait   time.Duration // how long to wait for a line; 0: not at all
+
+	Settle bool          // Dial returns without a call only when the far side has none any more, either; see [Inviter]
+	Watch  time.Duration // how long nothing may be heard of him before the call counts as lost; 0: as with all calls
 }
 
 // Change is how far a dial-out has come: Queued, Trying or Ringing. It may be trying again after it

@@ -162,6 +162,7 @@ func (c *Call) put(ctx context.Context, req *sipgo.Request, then func(*sipgo.Res
 	}
 	endpoint := c.ua.endpointFor(c.endpoint, req)
 	dialog := c.Dialog // a copy: the goroutine must not touch the call's
+	heeds := c.heeds(req)
 	before, sent := c.sending, make(chan struct{})
 	if !req.IsCancel() {
 		c.sending = sent
@@ -169,8 +170,11 @@ func (c *Call) put(ctx context.Context, req *sipgo.Request, then func(*sipgo.Res
 	go func() { // ends with its transaction
 		within, cancel := context.WithTimeout(ctx, 64*t1+time.Second)
 		defer cancel()
-		within, stop := c.heeding(within, req)
-		defer stop()
+		if heeds {
+			var stop func()
+			within, stop = c.ua.heeding(within, req)
+			defer stop()
+		}
 		isSent := sync.OnceFunc(func() { close(sent) })
 		if before != nil && !req.IsCancel() {
 			<-before // in the order of their numbers; it is closed when its own request is sent or has failed
@@ -202,17 +206,23 @@ func (c *Call) put(ctx context.Context, req *sipgo.Request, then func(*sipgo.Res
 	}()
 }
 
+// heeds tells whether a request is given up when ICMP says that nothing listens
+// where it goes: a probe and a key are, and the BYE of a call whose peer is
+// watched, so that it may soon be called again. Other BYEs are sent for as long
+// as there may be somebody to hear them.
+func (c *Call) heeds(req *sipgo.Request) bool {
+	return req.Method == sipgo.OPTIONS || req.Method == sipgo.INFO || req.Method == sipgo.BYE && c.Silence.Watch > 0
+}
+
 // heeding is a context that ends with ctx, and when ICMP says that nothing
-// listens where a request goes. That is obeyed by those whose end is of no
-// consequence while the peer lives: it has been silent already, or the call is
-// over. Other words of ICMP may be the network's, and pass.
-func (c *Call) heeding(ctx context.Context, req *sipgo.Request) (heeding context.Context, stop func()) {
+// listens where a request goes. Its other words may be of a fault that passes.
+func (u *UA) heeding(ctx context.Context, req *sipgo.Request) (heeding context.Context, stop func()) {
 	to, err := netip.ParseAddrPort(req.Destination())
-	if err != nil || req.Transport() != "UDP" || req.Method != sipgo.BYE && req.Method != sipgo.OPTIONS && req.Method != sipgo.INFO {
+	if err != nil || req.Transport() != "UDP" {
 		return ctx, func() {}
 	}
 	ctx, give := context.WithCancelCause(ctx)
-	unwatch := c.ua.watch(to, func(err error) {
+	unwatch := u.watch(to, func(err error) {
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			give(err)
 		}

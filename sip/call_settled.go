@@ -19,8 +19,8 @@ func (a *Attempt) settle() {
 }
 
 // Gone is closed some time after Done, when nothing of the call is left: its
-// BYE is answered, or given up after 32 s, or at once when ICMP says that nobody
-// is there; and its handler, if it has one, has returned. Until then the far
+// BYE is answered, or given up after 32 s, or, with Target.Watch, at once when
+// ICMP says that nobody is there; and its handler, if it has one, has returned. Until then the far
 // side may have it.
 func (c *Call) Gone() <-chan struct{} { return c.gone }
 

@@ -17,7 +17,7 @@ import (
 // begins to probe the trunks.
 func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
 	dialling := cfg.dialling()
-	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name}, s.numbersIn, log
+	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending}, s.numbersIn, log
 	dialling.Reserve = s.reserve
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {
@@ -52,6 +52,7 @@ func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) er
 
 // closeOffice calls nobody any more, and gives up whom it is calling.
 func (s *server) closeOffice() {
+	s.end()
 	s.called.Close()
 	s.dialer.Close()
 }

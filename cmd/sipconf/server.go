@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -34,7 +35,9 @@ type server struct {
 	called    *dialout.Groups
 	office    *attendant.Office
 	wired     chan struct{} // closed when all of these are there
-	listeners []listener    // as bound: with the real port where 0 was asked for
+	ending    chan struct{} // closed, by end, when the server shuts down
+	end       func()
+	listeners []listener // as bound: with the real port where 0 was asked for
 	clock     *clockWatch
 	metrics   *metrics
 	monitor   *monitor
@@ -55,7 +58,8 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prompts.folder: %w", err)
 	}
-	s := &server{log: log, plan: numbers, groups: store, wired: make(chan struct{})}
+	s := &server{log: log, plan: numbers, groups: store, wired: make(chan struct{}), ending: make(chan struct{})}
+	s.end = sync.OnceFunc(func() { close(s.ending) })
 	sockets, err := s.listen(cfg.SIP.Listen)
 	if err != nil {
 		return nil, err
