@@ -31,7 +31,7 @@ func TestE2EDialplanInAEL(t *testing.T) {
 	t.Cleanup(peer.Close)
 	pbx := rig.Start(t, rig.Options{
 		Addr: "127.0.0.211", Ports: ports(39400), Sipconf: addr, Phones: phones,
-		AEL:      quoted(t, "ael"),
+		AEL:      quoted(t, "asterisk.md", "ael", 0),
 		Dialplan: []string{"exten => _9X.,1,Goto(sipconf-ael,${EXTEN:1},1)", "exten => _9*X.,1,Goto(sipconf-ael,${EXTEN:1},1)"},
 	})
 	for _, number := range []string{"*15234", "5234"} {
@@ -49,17 +49,17 @@ func TestE2EDialplanInAEL(t *testing.T) {
 	}
 }
 
-// quoted is the first block of that language in docs/asterisk.md.
-func quoted(t *testing.T, language string) string {
+// quoted is the block of that language on a page of docs with so many before it.
+func quoted(t *testing.T, page, language string, before int) string {
 	t.Helper()
-	page, err := os.ReadFile("../docs/asterisk.md")
+	text, err := os.ReadFile("../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, ok := strings.Cut(string(page), "\n```"+language+"\n")
-	if !ok {
-		t.Fatalf("docs/asterisk.md has no block of %s", language)
+	blocks := strings.Split(string(text), "\n```"+language+"\n")[1:]
+	if len(blocks) <= before {
+		t.Fatalf("docs/%s has %d blocks of %s, want more than %d", page, len(blocks), language, before)
 	}
-	text, _, _ = strings.Cut(text, "\n```")
-	return text
+	block, _, _ := strings.Cut(blocks[before], "\n```")
+	return block
 }

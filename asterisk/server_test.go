@@ -63,7 +63,7 @@ func serve(t *testing.T, addr string, firstPort int, sections ...string) *server
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\nmetrics: {listen: \"\"}\n",
+	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\nmetrics: {listen: \"\"}\nctl: {socket: \"\"}\n",
 		addr, firstPort, firstPort+199) + strings.Join(sections, "\n")
 	if !strings.Contains(text, "groups:") {
 		text += "groups: {store: list}\n"

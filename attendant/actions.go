@@ -52,7 +52,7 @@ func (a *attendant) count() {
 	}
 	here, who := 0, []prompts.Part{}
 	for _, p := range shot.Participants {
-		if p.Waiting {
+		if p.Waiting || p.Link {
 			continue
 		}
 		here++
@@ -99,7 +99,8 @@ func (a *attendant) toAll(parts ...prompts.Part) rooms.Sound {
 	return a.office.sound(a.office.cfg.Language(a.room, ""), parts...)
 }
 
-// kickLast hangs up who came last and is no host.  If he is being hung up already, it is the one before.
+// kickLast hangs up who came last and is no host, and no link, which would only be dialled again.  If he is being hung up already, it is the one
+// before.
 func (a *attendant) kickLast() {
 	if a.office.wished(a, menu.Kick) {
 		a.say(prompts.Dropped) // he whom both of them mean, and not also who came before him
@@ -107,7 +108,7 @@ func (a *attendant) kickLast() {
 	}
 	shot, _ := a.office.cfg.Rooms.Look(a.room)
 	for _, last := range slices.Backward(shot.Participants) {
-		if last.ID == a.call.ID() || last.Waiting || last.Host {
+		if last.ID == a.call.ID() || last.Waiting || last.Host || last.Link {
 			continue
 		}
 		if again := a.office.cfg.Rooms.Dismiss(a.room, last.ID, "removed by the host"); !again {

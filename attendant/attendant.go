@@ -223,9 +223,12 @@ func (a *attendant) heardOut(within time.Duration) bool {
 }
 
 // say says something to him alone; a key ends it.
-func (a *attendant) say(parts ...prompts.Part) time.Duration {
+func (a *attendant) say(parts ...prompts.Part) time.Duration { return a.sayIn(a.lang, parts...) }
+
+// sayIn is say in a language, from any goroutine.
+func (a *attendant) sayIn(lang string, parts ...prompts.Part) time.Duration {
 	a.log.Debug("says", "said", prompts.Phrase(parts))
-	sound := a.office.sound(a.lang, parts...)
+	sound := a.office.sound(lang, parts...)
 	a.p.Play(sound, true)
 	return sound.Length()
 }

@@ -190,6 +190,7 @@ func (c *call) becomes(number string) {
 func (c *call) Leg() *media.Leg       { return c.leg }
 func (c *call) Hangup(reason string)  { c.once.Do(func() { c.reason = reason; close(c.over) }) }
 func (c *call) Done() <-chan struct{} { return c.over }
+func (c *call) Gone() <-chan struct{} { return c.over }
 func (c *call) Reason() string {
 	select {
 	case <-c.over:

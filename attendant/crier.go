@@ -4,14 +4,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/dialout/links"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
 )
 
-// crier tells the rooms who comes and goes, when their comings say so. Created by newCrier; safe for concurrent use.
+// crier tells the rooms who comes and goes, when their comings say so, and how their external lines are, when their bulletins do. Created by
+// newCrier; safe for concurrent use.
 type crier struct {
-	say    func(room string, t tidings) time.Duration // begins to, and says how long it takes; does not wait for that
-	broken func(panic any)                            // is told what has become of a room's announcement, or of a look at all of them
+	say     func(room string, t tidings) time.Duration            // begins to, and says how long it takes; does not wait for that
+	sayLine func(room dialout.Room, news links.News) (there bool) // likewise; false: that conference is over
+	broken  func(panic any)                                       // is told what has become of a room's announcement, or of a look at all of them
 
 	wake chan struct{} // there is something new; holds one
 	stop chan struct{}
@@ -20,11 +24,13 @@ type crier struct {
 
 	mu    sync.Mutex
 	rooms map[string]*comings
+	lines map[dialout.Room]*bulletin // of the conferences that were told of any
 }
 
 // newCrier starts the crier's goroutine; close ends it.
-func newCrier(say func(room string, t tidings) time.Duration, broken func(any)) *crier {
-	c := &crier{say: say, broken: broken, wake: make(chan struct{}, 1), stop: make(chan struct{}), rooms: make(map[string]*comings)}
+func newCrier(say func(string, tidings) time.Duration, sayLine func(dialout.Room, links.News) bool, broken func(any)) *crier {
+	c := &crier{say: say, sayLine: sayLine, broken: broken, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		rooms: make(map[string]*comings), lines: make(map[dialout.Room]*bulletin)}
 	c.done.Go(c.run) // ends by close, which waits
 	return c
 }
@@ -37,9 +43,33 @@ func (c *crier) close() {
 
 // hear takes an event of a room. It does not block.
 func (c *crier) hear(e rooms.Event) {
-	if !c.note(e, time.Now()) {
-		return
+	if c.note(e, time.Now()) {
+		c.rouse()
 	}
+}
+
+// hearLine takes news of a conference's external lines. It does not block.
+func (c *crier) hearLine(room dialout.Room, news links.News) {
+	c.mu.Lock()
+	b := c.lines[room]
+	if b == nil {
+		b = new(bulletin)
+		c.lines[room] = b
+	}
+	b.hear(time.Now(), news)
+	c.mu.Unlock()
+	c.rouse()
+}
+
+// forgetLines forgets the external lines of a conference that is over.
+func (c *crier) forgetLines(room dialout.Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.lines, room)
+}
+
+// rouse has it look what is due.
+func (c *crier) rouse() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // it was woken already
@@ -95,7 +125,15 @@ func (c *crier) run() {
 
 // tellAll tells each room what is due there. A room of which nothing but a panic comes is told nothing.
 func (c *crier) tellAll() {
-	for room, t := range c.due(time.Now()) {
+	comings, lines := c.due(time.Now())
+	for room, news := range lines {
+		c.guarded(func() {
+			if !c.sayLine(room, news) {
+				c.forgetLines(room) // or the news came when it was over, and nobody would
+			}
+		})
+	}
+	for room, t := range comings {
 		c.guarded(func() { c.spoke(room, c.say(room, t)) })
 	}
 }
@@ -110,16 +148,21 @@ func (c *crier) guarded(f func()) {
 }
 
 // due is what is to be told now, by room.
-func (c *crier) due(now time.Time) map[string]tidings {
+func (c *crier) due(now time.Time) (comings map[string]tidings, lines map[dialout.Room]links.News) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	due := make(map[string]tidings)
+	comings, lines = make(map[string]tidings), make(map[dialout.Room]links.News)
 	for room, r := range c.rooms {
 		if t, ok := r.tell(now); ok {
-			due[room] = t
+			comings[room] = t
 		}
 	}
-	return due
+	for room, b := range c.lines {
+		if news, ok := b.tell(now); ok {
+			lines[room] = news
+		}
+	}
+	return comings, lines
 }
 
 func (c *crier) spoke(room string, length time.Duration) {
@@ -134,10 +177,16 @@ func (c *crier) spoke(room string, length time.Duration) {
 func (c *crier) next() (next time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range c.rooms {
-		if !r.Due.IsZero() && (next.IsZero() || r.Due.Before(next)) {
-			next = r.Due
+	sooner := func(due time.Time) {
+		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
 		}
+	}
+	for _, r := range c.rooms {
+		sooner(r.Due)
+	}
+	for _, b := range c.lines {
+		sooner(b.Due)
 	}
 	return next
 }

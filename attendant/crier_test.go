@@ -17,7 +17,7 @@ func TestCrier(t *testing.T) {
 		c := newCrier(func(room string, told tidings) time.Duration {
 			said = append(said, time.Since(began).String()+" "+room+": "+told.String())
 			return time.Second
-		}, func(r any) { t.Error(r) })
+		}, nil, func(r any) { t.Error(r) })
 		happens := func(after time.Duration, kind rooms.Kind, room, number string) {
 			time.Sleep(after - time.Since(began)) // fake time
 			c.hear(rooms.Event{Kind: kind, Room: room, Call: "call-" + number, Number: number})

@@ -6,10 +6,11 @@
 //
 // Words: the Office is the place where all attendants work; an attendant serves one participant as long as his call lasts; a guest is
 // somebody who was dialled and has not entered the room yet; two mates have stepped out of the talk together; the crier tells a room who
-// comes and goes.
+// comes and goes, and how its lines to other conferences are; the far side of such a line is a machine that wants keys first, and then a
+// conference.
 //
 // Goroutines: that of each call, which calls Serve and gets it back when the call is over; one for each guest who has come in, which
 // the office starts and which ends with his call; one for each dial-out of an attendant, which ends with the dial-out, for which
-// its attendant waits; that of the crier, which New starts.  Close ends the crier and waits for all of them.
+// its attendant waits; one for each far side that is in, which Connect starts and which ends with its call; that of the crier, which New starts.  Close ends the crier and waits for all of them.
 // A panic on one of these costs the call that it served, and is counted (Office.Panics).
 package attendant

@@ -61,11 +61,13 @@ type Office struct {
 
 	panics atomic.Uint64
 
-	crier  *crier // nil: nobody is told who comes and goes
-	atOnce time.Duration
+	crier  *crier
+	atOnce time.Duration // tests have other times
+	prompt time.Duration // likewise
 
 	mu     sync.Mutex
 	serves map[string]*attendant // by the ID of the call
+	far    map[string]*farSide   // likewise: of links
 	wishes map[wish]wished
 	told   map[string]*rooms.Notices // by language
 	closed bool
@@ -111,27 +113,27 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce}
-	if cfg.Announce {
-		o.crier = newCrier(o.announce, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
-	}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce, prompt: promptTime}
+	o.crier = newCrier(o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	return o
 }
 
-// Close waits for the guests' attendants to end, which they do when their calls have.
+// Close waits for the guests' attendants to end, and for those of links, which they do when their calls have.
 func (o *Office) Close() {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
-	if o.crier != nil {
-		o.crier.close()
-	}
+	o.crier.close()
 	o.wg.Wait()
 }
 
 // Hear is told of everything that happens in the rooms, for rooms.Config.OnEvent.  It does not block.
 func (o *Office) Hear(e rooms.Event) {
-	if o.crier != nil {
+	if e.Link { // nobody has come, gone or pressed a key
+		o.hearFar(e)
+		return
+	}
+	if o.cfg.Announce {
 		o.crier.hear(e)
 	}
 	switch e.Kind {
@@ -155,6 +157,7 @@ func (o *Office) Hear(e rooms.Event) {
 		}
 	case rooms.Deserted, rooms.RoomGone:
 		o.forget(e.Room)
+		o.crier.forgetLines(conferenceOf(e))
 		if o.cfg.Groups != nil {
 			o.cfg.Groups.EndRoom(conferenceOf(e))
 		}

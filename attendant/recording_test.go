@@ -152,7 +152,10 @@ func (h *house) listens(c *call) *ear {
 func (e *ear) heard(name prompts.Name) int { return e.heardIn(prompts.English, name) }
 
 func (e *ear) heardIn(lang string, name prompts.Name) int {
-	words := slices.Concat(e.h.office.cfg.Prompts.Say(lang, name)...)
+	return e.heardWords(slices.Concat(e.h.office.cfg.Prompts.Say(lang, name)...))
+}
+
+func (e *ear) heardWords(words []int16) int {
 	law := make([]byte, len(words))
 	codec.PCMA.Encode(law, words)
 	e.mu.Lock()

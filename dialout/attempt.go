@@ -25,7 +25,8 @@ func (j *dial) attempt(ctx context.Context, way route, number string) (Call, Out
 	var rang atomic.Bool
 	j.watch(Change{State: Trying, Number: number, Trunk: way.Name})
 	call, err := d.config.Inviter.Invite(inviting, Attempt{
-		Trunk: way.Trunk, Number: way.sent, Room: j.Room.Number, Caller: j.Caller, Mark: d.mark(j.Room.Number),
+		Trunk: way.Trunk, Number: way.sent, Room: j.Room.Number, Caller: j.Caller, Mark: Mark{d.instance, j.Room.Number, j.Link}.String(),
+		Settle: j.Settle, Watch: j.Watch,
 	}, func(p Progress) {
 		silence.Stop()
 		if p.State == Ringing && !rang.Swap(true) {
@@ -36,12 +37,31 @@ func (j *dial) attempt(ctx context.Context, way route, number string) (Call, Out
 	if call != nil {
 		if ctx.Err() != nil { // it has crossed: nobody is there to take it
 			call.Hangup(context.Cause(ctx).Error())
+			j.settle(call)
 			return nil, Outcome{State: Cancelled}, nil
 		}
 		d.count(way.trunk, &way.answered)
 		return call, Outcome{State: Answered}, nil
 	}
 	return j.failure(ctx, inviting, way, err, rang.Load())
+}
+
+// mostSettling is how long the far side of a call that was hung up is waited for: as long as a SIP
+// transaction lasts.
+const mostSettling = 32 * time.Second
+
+// settle waits, with Settle, until a call that was hung up is gone for the far side, too.
+func (j *dial) settle(call Call) {
+	if !j.Settle {
+		return
+	}
+	timer := time.NewTimer(mostSettling)
+	defer timer.Stop()
+	select {
+	case <-call.Gone():
+	case <-timer.C:
+	case <-j.dialer.stopped:
+	}
 }
 
 // failure names what Invite returned for a call that nobody answered.

@@ -15,7 +15,7 @@ type place struct {
 func (d *Dialer) begin(j *dial, key Key) Cause {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	j.lease = Lease{Room: j.Room, Caller: d.rules.Key(j.Caller)}
+	j.lease = Lease{Room: j.Room, Caller: d.rules.Key(j.Caller), Link: j.Link}
 	if d.closed {
 		return ShuttingDown
 	}
@@ -84,12 +84,13 @@ func (d *Dialer) end(j *dial, r *Result) {
 		return
 	}
 	j.lease.Trunk = r.Trunk
-	r.Lease, r.Seat = j.lease, j.seat
-	d.running.Go(func() { d.outlast(r.Call, &j.lease, j.seat) }) // before Done, so Close waits for it too
+	over := make(chan struct{})
+	r.Lease, r.Seat, r.Over = j.lease, j.seat, over
+	d.running.Go(func() { d.outlast(r.Call, &j.lease, j.seat, over) }) // before Done, so Close waits for it too
 }
 
-// outlast is the goroutine "answered call": it gives back what a call holds when the call has ended.
-func (d *Dialer) outlast(call Call, l *Lease, seat Seat) {
+// outlast is the goroutine "answered call": it gives back what a call holds when the call has ended, and closes over then.
+func (d *Dialer) outlast(call Call, l *Lease, seat Seat, over chan<- struct{}) {
 	ended := true
 	d.guard("answered call", func() {
 		select {
@@ -109,7 +110,8 @@ func (d *Dialer) outlast(call Call, l *Lease, seat Seat) {
 	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
 		t.calls--
 	}
-	d.drop(l, true)
+	d.drop(l, !l.Link)
+	close(over)
 }
 
 // drop gives back a lease's numbers and, if it is counted, its place in the counts. The lock is held.

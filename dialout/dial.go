@@ -17,6 +17,10 @@ type Request struct {
 	Policy Policy        // what he meets who answers; Unsaid: see [Rulebook.Policy]
 	Ring   time.Duration // how long it rings; 0: Config.Ring
 	Wait   time.Duration // how long to wait for a line; 0: not at all
+	Link   bool          // it is a link's: the mark says so, only the trunk's limits are its, and its seat is that of a link
+
+	Settle bool          // Dial returns without a call only when the far side has none any more, either; see [Inviter]
+	Watch  time.Duration // how long nothing may be heard of him before the call counts as lost; 0: as with all calls
 }
 
 // Change is how far a dial-out has come: Queued, Trying or Ringing. It may be trying again after it
@@ -38,6 +42,8 @@ type Result struct {
 	Policy Policy // what he meets; of an answered call
 	Lease  Lease  // what the call holds while it lasts; of an answered call
 	Seat   Seat   // that was kept for him; given back when the call ends, if nobody has taken it; nil: Config.Reserve is
+
+	Over <-chan struct{} // closed when what the call has held is given back, so that the number may be dialled again; not after Close
 }
 
 // Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
@@ -46,6 +52,7 @@ type Lease struct {
 	Room   Room
 	Caller Key
 	Trunk  string
+	Link   bool // it has no place in the room's counts, nor in the caller's
 	Keys   []Key
 }
 
@@ -140,7 +147,7 @@ func (j *dial) place(ctx context.Context, ways []route) (way route, why Outcome)
 			return way, why
 		}
 		d.takeBack(j, way.trunk)
-		if why.Cause != RoomFull || !j.lookLater(ctx) {
+		if why.Cause != RoomFull || j.Link || !j.lookLater(ctx) { // links have a wait of their own, and share a line meanwhile
 			return route{}, why
 		}
 	}
@@ -169,7 +176,7 @@ func (j *dial) sit() Outcome {
 	if j.seat != nil || j.dialer.config.Reserve == nil {
 		return Outcome{}
 	}
-	seat, err := j.dialer.config.Reserve(j.Room)
+	seat, err := j.dialer.config.Reserve(j.Room, j.Link)
 	switch {
 	case errors.Is(err, ErrRoomEnded):
 		return Outcome{State: Cancelled}

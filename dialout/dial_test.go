@@ -170,6 +170,43 @@ func TestGivingUpCancelsWhatRings(t *testing.T) {
 	})
 }
 
+// Who asks for that gets his answer when the far side has ended the call that has crossed the cancelling; at once when
+// the server shuts down.
+func TestGivingUpWaitsForTheFarSide(t *testing.T) {
+	within(t, two(), func(x *exchange, d *Dialer) {
+		p := x.phone("101").rings(0)
+		p.crosses, p.slowBye = true, 3*time.Second
+		for settle, want := range map[bool]time.Duration{false: 5 * time.Second, true: 8 * time.Second} {
+			ctx, giveUp := context.WithTimeout(context.Background(), 5*time.Second)
+			req := into("101")
+			req.Settle = settle
+			begin := time.Now()
+			if r := d.Dial(ctx, req, nil); r.State != Cancelled || time.Since(begin) != want {
+				t.Errorf("settle %v: %v after %v, want %v", settle, r.Outcome, time.Since(begin), want)
+			}
+			giveUp()
+		}
+		p.slowBye = time.Hour
+		ctx, giveUp := context.WithTimeout(context.Background(), 5*time.Second)
+		defer giveUp()
+		req := into("101")
+		req.Settle = true
+		begin := time.Now()
+		if d.Dial(ctx, req, nil); time.Since(begin) != 37*time.Second {
+			t.Errorf("a far side that never answers is waited for %v", time.Since(begin))
+		}
+		go d.Dial(context.Background(), req, nil)
+		time.Sleep(time.Second)
+		begin = time.Now()
+		if d.Close(); time.Since(begin) != 0 {
+			t.Errorf("closing took %v", time.Since(begin))
+		}
+		if last := x.sent[len(x.sent)-1]; !last.Settle {
+			t.Error("the INVITE is not told")
+		}
+	})
+}
+
 func TestARoomThatEndsCancelsWhatRings(t *testing.T) {
 	within(t, pbx(), func(x *exchange, d *Dialer) {
 		x.phone("101").rings(0)

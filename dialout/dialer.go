@@ -24,9 +24,9 @@ type Config struct {
 	Response  time.Duration // how long a trunk has for its first response before the next one is tried; 0: 4 s
 	Redirects int           // how many numbers of 302s are dialled for one dial-out; 0: 3, negative: none
 
-	// Reserve keeps a seat for somebody who is to be called into that room. The error is, or wraps, ErrRoomEnded when nobody is in it any
+	// Reserve keeps a seat for somebody who is to be called into that room, or for a link of it. The error is, or wraps, ErrRoomEnded when nobody is in it any
 	// more who could want him, and any other when it is full. nil: there is always a place.
-	Reserve func(room Room) (Seat, error)
+	Reserve func(room Room, link bool) (Seat, error)
 
 	Present  func(room string) []string // the numbers of those who are in the room, who are not dialled; nil: nobody is
 	Location *time.Location             // in which the day of Limits begins; nil: time.Local

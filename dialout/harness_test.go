@@ -43,6 +43,7 @@ type phone struct {
 	slow    time.Duration // how long Invite takes to return when it is cancelled
 	chatty  bool          // and says meanwhile that it rings
 	linger  time.Duration // how long the Dialer is busy with its answer
+	slowBye time.Duration // how long it takes to answer a BYE
 }
 
 type step struct {
@@ -78,6 +79,8 @@ type fakeCall struct {
 	id, to   string
 	linger   time.Duration
 	done     chan struct{}
+	gone     chan struct{} // closed when the far side has answered its BYE
+	slowBye  time.Duration
 	once     sync.Once
 	ended    func() // is called before done is closed; guarded by the exchange's lock, and so is over
 	over     bool
@@ -90,6 +93,7 @@ func (c *fakeCall) ID() string {
 }
 
 func (c *fakeCall) Done() <-chan struct{} { return c.done }
+func (c *fakeCall) Gone() <-chan struct{} { return c.gone }
 func (c *fakeCall) Hangup(reason string) {
 	c.once.Do(func() {
 		c.exchange.note("BYE %s: %s", c.to, reason)
@@ -101,6 +105,11 @@ func (c *fakeCall) Hangup(reason string) {
 			ended()
 		}
 		close(c.done)
+		if c.slowBye == 0 {
+			close(c.gone)
+			return
+		}
+		time.AfterFunc(c.slowBye, func() { close(c.gone) })
 	})
 }
 
@@ -288,7 +297,7 @@ func (x *exchange) cancelled(ctx context.Context, a Attempt, p *phone, progress 
 func (x *exchange) answered(p *phone, to string) Call {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	c := &fakeCall{exchange: x, id: fmt.Sprint("call-", len(x.calls)), to: to, linger: p.linger, done: make(chan struct{})}
+	c := &fakeCall{exchange: x, id: fmt.Sprint("call-", len(x.calls)), to: to, linger: p.linger, slowBye: p.slowBye, done: make(chan struct{}), gone: make(chan struct{})}
 	x.calls = append(x.calls, c)
 	return c
 }

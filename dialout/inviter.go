@@ -3,6 +3,7 @@ package dialout
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Inviter is the signalling that the Dialer needs. cmd/sipconf makes one of *sip.UA.
@@ -11,7 +12,10 @@ type Inviter interface {
 	// an error that holds a [*Failure]. When ctx is done it returns soon, with ctx's error, and sees to
 	// the rest itself: CANCEL once a provisional response is there, ACK and BYE for a 200 that crosses
 	// it. [context.Cause] then tells why; where it is [ErrElsewhere] the CANCEL says so, and the phone
-	// shows no missed call. progress may be called by any goroutine, but by one at a time, not after
+	// shows no missed call. With [Attempt.Settle] it returns only when the far side has said its last
+	// word: the CANCEL has been obeyed, or the call that has crossed it ended, so that an INVITE that is
+	// sent then is the only one that the far side has. That is waited for 32 s at most, and not at all
+	// when the server shuts down. progress may be called by any goroutine, but by one at a time, not after
 	// Invite has returned, and it does not block.
 	Invite(ctx context.Context, a Attempt, progress func(Progress)) (Call, error)
 
@@ -24,6 +28,7 @@ type Call interface {
 	ID() string            // unique among all calls
 	Hangup(reason string)  // ends it; does not wait for that; safe to call twice
 	Done() <-chan struct{} // closed when it has ended
+	Gone() <-chan struct{} // closed when it has for the far side, too, or that cannot be known
 }
 
 // Seat is a place in a room that is kept for somebody who is called; *rooms.Seat is one.
@@ -34,10 +39,12 @@ type Seat interface {
 // Attempt is one INVITE on one trunk. Plain data.
 type Attempt struct {
 	Trunk  Trunk
-	Number string // as the trunk wants it: stripped and prepended
-	Room   string // into which he is invited
-	Caller string // the number of who invites him
-	Mark   string // goes into a header of ours: see [Dialer.Ours]
+	Number string        // as the trunk wants it: stripped and prepended
+	Room   string        // into which he is invited
+	Caller string        // the number of who invites him
+	Mark   string        // goes into a header of ours: see [Dialer.Ours]
+	Settle bool          // see [Inviter]
+	Watch  time.Duration // how long nothing may be heard of him, nor an answer to a probe, before the call counts as lost; 0: as with all calls
 }
 
 // Progress is a provisional response.

@@ -162,3 +162,37 @@ func TestLimitsAgainstAModel(t *testing.T) {
 		})
 	})
 }
+
+// A link is dialled again and again for as long as there are people in its room: what limits people does not limit it, and it takes nothing from
+// what they may do. Only its trunk's lines are its, too.
+func TestLinksAreNotLimitedAsPeopleAre(t *testing.T) {
+	cfg := outside()
+	cfg.Trunks[0].MaxCalls = 2
+	cfg.Limits = Limits{RoomAtOnce: 1, CallerAtOnce: 1, RoomDaily: 1, CallerDaily: 1}
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		for i := range 5 {
+			x.phone(fmt.Sprint(100 + i)).answers(0)
+		}
+		link := func(number int) Request {
+			return Request{Room: conference("1"), Number: fmt.Sprint(number), Policy: Straight, Link: true}
+		}
+		for range 3 {
+			x.wantDial(d, link(100), "queued, trying, answered on 100@pbx: straight")
+			x.calls[len(x.calls)-1].Hangup("bye")
+			synctest.Wait()
+		}
+		x.wantDial(d, link(100), "queued, trying, answered on 100@pbx: straight")
+		x.wantDial(d, Request{Room: conference("1"), Number: "101"}, "queued, trying, answered on 101@pbx: press-1")
+		if got := d.Stats().Usage.Rooms["1"]; got != (Count{Now: 1, Today: 1}) {
+			t.Errorf("the room's counts: %+v", got)
+		}
+		x.wantDial(d, link(102), "queued, failed: all lines are in use")
+		for _, c := range x.calls {
+			c.Hangup("bye")
+		}
+		synctest.Wait()
+		if got := d.Stats().Usage.Rooms["1"]; got != (Count{Today: 1}) {
+			t.Errorf("the room's counts when all have hung up: %+v", got)
+		}
+	})
+}

@@ -52,7 +52,7 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 	case reached(d.usage.Trunks[t.Name], t.MaxDaily):
 		return TrunkDaily
 	}
-	if !t.Internal && !j.spent { // those to colleagues are nobody's loss
+	if !t.Internal && !j.spent && !j.Link { // those to colleagues are nobody's loss
 		if cause = d.usage.today(j.Room.Number, j.lease.Caller, d.config.Limits); cause != "" {
 			return cause
 		}
@@ -63,14 +63,14 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 	case t.full():
 		return NoLine
 	}
-	if !j.counted {
+	if !j.counted && !j.Link {
 		if cause = d.usage.now(j.Room.Number, j.lease.Caller, d.config.Limits); cause != "" {
 			return cause
 		}
 		d.usage.begin(j.Room.Number, j.lease.Caller)
 		j.counted = true
 	}
-	j.last = spending{d.usage.Day, !t.Internal && !j.spent}
+	j.last = spending{d.usage.Day, !t.Internal && !j.spent && !j.Link}
 	if j.last.own {
 		d.usage.spend(j.Room.Number, j.lease.Caller, 1)
 		j.spent = true
@@ -84,7 +84,9 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 func (d *Dialer) takeBack(j *dial, t *trunk) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.usage.end(j.Room.Number, j.lease.Caller)
+	if j.counted {
+		d.usage.end(j.Room.Number, j.lease.Caller)
+	}
 	j.counted = false
 	d.uncount(j, t)
 	t.calls--

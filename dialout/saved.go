@@ -47,9 +47,11 @@ func (d *Dialer) Adopt(l Lease, call Call) {
 	if d.closed {
 		return
 	}
-	held := Lease{Room: l.Room, Caller: l.Caller, Trunk: l.Trunk}
+	held := Lease{Room: l.Room, Caller: l.Caller, Trunk: l.Trunk, Link: l.Link}
 	d.usage.turn(dayOf(time.Now(), d.config.Location))
-	d.usage.begin(l.Room.Number, l.Caller) // for now, not for today
+	if !l.Link {
+		d.usage.begin(l.Room.Number, l.Caller) // for now, not for today
+	}
 	for _, key := range slices.Compact(slices.Sorted(slices.Values(l.Keys))) {
 		if _, claimed := d.claims[place{l.Room, key}]; !claimed {
 			d.hold(&held, key)
@@ -58,5 +60,5 @@ func (d *Dialer) Adopt(l Lease, call Call) {
 	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
 		t.calls++
 	}
-	d.running.Go(func() { d.outlast(call, &held, nil) })
+	d.running.Go(func() { d.outlast(call, &held, nil, make(chan struct{})) })
 }

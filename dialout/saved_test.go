@@ -14,17 +14,23 @@ func TestOurOwnMark(t *testing.T) {
 		x.phone("101").fails(0, 486)
 		x.dial(d, into("101"))
 		mark := x.sent[0].Mark
-		if room, ours := d.Ours(" " + mark); !ours || room != "5234" {
-			t.Errorf("our mark %q is for room %q, %t", mark, room, ours)
+		if m := ReadMark(" " + mark); !d.Ours(m) || m.Room != "5234" || m.Link {
+			t.Errorf("our mark %q is read as %+v", mark, m)
+		}
+		link := into("101")
+		link.Link = true
+		x.dial(d, link)
+		if m := ReadMark(x.sent[1].Mark); !d.Ours(m) || m.Room != "5234" || !m.Link {
+			t.Errorf("our link's mark %q is read as %+v", x.sent[1].Mark, m)
 		}
 		other, err := New(pbx())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		for _, mark := range []string{other.mark("5234"), "", ";room=", d.instance, strings.ToUpper(mark)} {
-			if room, ours := d.Ours(mark); ours {
-				t.Errorf("the mark %q is ours, for room %q", mark, room)
+		for _, mark := range []string{Mark{Instance: other.Instance(), Room: "5234"}.String(), "", ";room=", d.instance, strings.ToUpper(mark)} {
+			if d.Ours(ReadMark(mark)) {
+				t.Errorf("the mark %q is ours", mark)
 			}
 		}
 	})
@@ -66,8 +72,8 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 		}
 		defer next.Close()
 		next.Adopt(read.Lease, r.Call)
-		if room, ours := next.Ours(x.sent[0].Mark); !ours || room != "5234" {
-			t.Errorf("the mark is for room %q, %t", room, ours)
+		if m := ReadMark(x.sent[0].Mark); !next.Ours(m) || m.Room != "5234" {
+			t.Errorf("the mark is read as %+v", m)
 		}
 		x.wantDial(next, into("101"), "failed: already being called")
 		x.wantDial(next, into("103"), "queued, failed: all lines are in use") // the carrier rests

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/sipconf/sipconf/media/mediatest/quality"
 )
 
 // loss decides which packets get lost.
@@ -167,7 +169,7 @@ func (c *comparison) row(name string) string {
 func TestE2EConcealmentOnSpeech(t *testing.T) {
 	var voices [][]int16
 	for _, s := range said {
-		voices = append(voices, speech(t, s.voice, s.text))
+		voices = append(voices, quality.Speech(t, s.voice, s.text))
 	}
 	var table strings.Builder
 	for _, l := range losses {
@@ -188,23 +190,6 @@ func TestE2EConcealmentOnSpeech(t *testing.T) {
 	}
 	t.Logf("\n%s", table.String())
 	if os.Getenv("QUALITY") != "" {
-		writeTable(t, "../docs/quality.md", "concealment", table.String())
-	}
-}
-
-// writeTable puts the rows of a table in the place of those that a document has between its marks.
-func writeTable(t *testing.T, name, mark, rows string) {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, _ := strings.Cut(string(b), "<!-- "+mark+" -->\n")
-	_, tail, found := strings.Cut(rest, "<!-- end -->")
-	if !found {
-		t.Fatalf("%s has no marks for %q", name, mark)
-	}
-	if err := os.WriteFile(name, []byte(head+"<!-- "+mark+" -->\n"+rows+"<!-- end -->"+tail), 0o644); err != nil {
-		t.Fatal(err)
+		quality.WriteTable(t, "../docs/quality.md", "concealment", table.String())
 	}
 }

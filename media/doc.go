@@ -10,6 +10,9 @@
 // Where no telephone-event was agreed, keys come as tones in the sound: Tones finds them in the frame that Pull is about to return, reports
 // them among the Digits as well, and mutes them from where one may begin.
 //
+// The other way, a leg presses keys of its own (SendKeys): as telephone-events in the place of packets of sound, or as tones in them.  A stroke is
+// one of them, or a wait.
+//
 // Who owns what.  A leg belongs to the goroutine that opened it until a loop attaches it, and then to that loop: only the owner
 // pulls and pushes, so that the tick has no locks.  From any goroutine: Update, Press (they take effect at the next Pull, in
 // the order of the calls), LastHeard, LocalAddr, Close.  Nothing in the tick allocates, locks, logs or asks the time.

@@ -32,7 +32,7 @@ func (e *event) parse(payload []byte) bool {
 }
 
 // digit is the key of an event code, RFC 4733 table 3.
-func digit(code uint8) byte { return "0123456789*#ABCD"[code] }
+func digit(code uint8) byte { return eventCodes[code] }
 
 // Press names one press of one key: however often it is reported, these three stay the same.
 type Press struct {

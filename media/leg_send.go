@@ -42,7 +42,7 @@ func (o *outbox) unitsOf(bytes int) uint32 { return uint32(bytes) * o.units / ui
 // Push sends one frame.  A shorter one is filled up with silence; a peer on hold gets silence.  now as in Pull.  Owner only.
 func (l *Leg) Push(now int64, frame []int16) {
 	room := l.room(now)
-	if room == nil {
+	if room == nil || l.state.Keying.active() && l.key(room) {
 		return
 	}
 	n := 0
@@ -55,7 +55,7 @@ func (l *Leg) Push(now int64, frame []int16) {
 // PushEncoded sends one frame that is encoded for Codec already: the mix that all listeners share.  Else like Push.  Owner only.
 func (l *Leg) PushEncoded(now int64, payload []byte) {
 	room := l.room(now)
-	if room == nil {
+	if room == nil || l.state.Keying.active() && l.key(room) {
 		return
 	}
 	n := 0
@@ -111,26 +111,31 @@ func (l *Leg) post(room []byte, n int) {
 	}
 }
 
-// send sends one packet, of which the payload is in place, if there is an address to send it to.
+// send sends one packet of sound, of which the payload is in place.
 func (l *Leg) send(b []byte) {
+	s := &l.state.Sender
+	s.Marker = !l.put(b, l.state.Agreed.PayloadType, s.TS, s.Marker)
+}
+
+// put sends one packet, if there is an address to send it to; false: there is none.
+func (l *Leg) put(b []byte, typ uint8, ts uint32, marker bool) bool {
 	s := &l.state.Sender
 	to := l.state.Latch.destination()
 	if !to.IsValid() {
-		s.Marker = true
-		return
+		return false
 	}
 	h := &l.desk().header
-	h.Version, h.Marker, h.PayloadType = 2, s.Marker, l.state.Agreed.PayloadType
-	h.SequenceNumber, h.Timestamp, h.SSRC = s.Seq, s.TS, s.SSRC
+	h.Version, h.Marker, h.PayloadType = 2, marker, typ
+	h.SequenceNumber, h.Timestamp, h.SSRC = s.Seq, ts, s.SSRC
 	if _, err := h.MarshalTo(b); err != nil {
-		return // only a buffer shorter than the header could make one
+		return true // only a buffer shorter than the header could make one
 	}
 	s.Seq++
-	s.Marker = false
 	if !l.conn.Send(b, to) {
 		l.state.Figures.SendFailed++
-		return
+		return true
 	}
 	l.state.Figures.PacketsOut++
 	l.state.Figures.BytesOut += uint64(len(b) - headerSize)
+	return true
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sipconf/sipconf/media/mediatest/quality"
 )
 
 // watched is what becomes of sound that a leg watches for music.
@@ -63,10 +65,10 @@ func TestE2ESpeechIsNoMusic(t *testing.T) {
 	var voices [][]int16
 	for _, l := range long {
 		for _, voice := range strings.Fields(l.voices) {
-			pcm := speech(t, voice, strings.Repeat(l.text, 6))
+			pcm := quality.Speech(t, voice, strings.Repeat(l.text, 6))
 			voices = append(voices, pcm)
 			judge(voice, pcm)
-			judge(voice+", breathless", speech(t, voice, strings.NewReplacer(",", "", ".", "").Replace(strings.Repeat(l.text, 3))))
+			judge(voice+", breathless", quality.Speech(t, voice, strings.NewReplacer(",", "", ".", "").Replace(strings.Repeat(l.text, 3))))
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))

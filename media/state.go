@@ -12,6 +12,7 @@ import (
 type LegState struct {
 	Agreed    Agreed
 	Sender    Sender
+	Keying    Keying
 	Latch     Latch
 	Source    Source
 	Presses   Presses

@@ -49,6 +49,7 @@ func TestTickAllocatesNothing(t *testing.T) {
 		phones = append(phones, p)
 		room.legs = append(room.legs, p.Leg)
 	}
+	dialled := []media.Keys{keys(t, "12", 60, 60), stroked(t, true, strokes("#D", 60, 60)...)}
 	n, now := 0, int64(0)
 	send := func() { // not measured: what the phones do in a tick
 		for i, p := range phones {
@@ -78,6 +79,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 				for range 20 {
 					p.Tick()
 				}
+			}
+			if i != 1 && n%50 == 10*(i%4) { // keys of ours, as tones and as events, in packets of all lengths
+				p.Leg.SendKeys(dialled[i%2])
 			}
 			p.Tick()
 		}

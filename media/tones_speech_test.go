@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sipconf/sipconf/media/mediatest/quality"
 )
 
 // overheard is what Tones makes of sound in which there is no key.
@@ -72,14 +74,14 @@ func TestE2ESpeechIsNoKey(t *testing.T) {
 	var all [][]int16
 	for _, l := range long {
 		for _, voice := range strings.Fields(l.voices) {
-			pcm := speech(t, voice, strings.Repeat(l.text, 6))
+			pcm := quality.Speech(t, voice, strings.Repeat(l.text, 6))
 			all = append(all, pcm)
 			judge(voice, pcm)
 		}
 	}
 	var short [][]int16
 	for _, s := range said {
-		short = append(short, speech(t, s.voice, s.text))
+		short = append(short, quality.Speech(t, s.voice, s.text))
 	}
 	judge("three more", short...)
 	three := make([]int16, min(len(all[0]), len(all[3]), len(all[5])))
@@ -89,7 +91,7 @@ func TestE2ESpeechIsNoKey(t *testing.T) {
 	judge("three at once", three)
 	t.Logf("\n%s", table.String())
 	if os.Getenv("QUALITY") != "" {
-		writeTable(t, "../docs/quality.md", "keys", table.String())
+		quality.WriteTable(t, "../docs/quality.md", "keys", table.String())
 	}
 }
 

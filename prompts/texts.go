@@ -185,7 +185,7 @@ var texts = []text{
 	{DirectoryUnavailable, "The directory is unavailable.", "Справочник недоступен."},
 
 	{LineConnected, "External line connected.", "Внешняя линия подключена."},
-	{LineLost, "External line lost, redialling.", "Внешняя линия потеряна, набираем снова."},
+	{LineLost, "External line lost, redialling.", "Внешняя линия отключилась, набираем снова."},
 
 	{MenuInvite, "invite somebody.", "пригласить участника."},
 	{MenuMute, "mute or unmute yourself.", "микрофон."},

@@ -32,6 +32,11 @@ type Config struct {
 	Tones           bool         // whether joining and leaving is heard
 	Log             *slog.Logger // nil: nothing is logged
 	OnEvent         func(Event)  // is told of every event, one at a time, after it is logged; nil: nobody is. Must not wait for the Directory to close. If it panics, the event's call is hung up
+
+	// OnPeople is told when the first person comes into a room and when the last one has left it, or the room has ended: once each of an
+	// incarnation, the one before the other. Links are no people. It is called with the Directory's lock held, so that nothing is
+	// dropped or comes in another order, and must neither wait nor call the Directory. nil: nobody is told.
+	OnPeople func(number string, incarnation uint64, here bool)
 }
 
 // Defaults of Config.
@@ -116,6 +121,25 @@ func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, er
 	return d.seat(r, true), nil
 }
 
+// ReserveLink is ReserveInvited for the call of a link (Seat.ForLink), which takes no place of the people who may be in the room.
+func (d *Directory) ReserveLink(number string, incarnation uint64) (*Seat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.rooms[number]
+	switch {
+	case d.closed:
+		return nil, ErrClosed
+	case r == nil || r.incarnation != incarnation || r.people == 0:
+		return nil, ErrDeserted
+	case d.seats >= d.config.MaxLegs:
+		return nil, ErrFull
+	}
+	s := d.seat(r, true)
+	s.link = true
+	r.links++
+	return s, nil
+}
+
 // Lock keeps all out of the room from now on who are not invited, or lets them in again. It is over when
 // the last one has left.
 func (d *Directory) Lock(number string, locked bool) {
@@ -163,7 +187,7 @@ func (d *Directory) full(r *Room) error {
 	switch {
 	case d.seats >= d.config.MaxLegs:
 		return ErrFull
-	case r != nil && len(r.seats) >= d.config.MaxParticipants:
+	case r != nil && len(r.seats)-r.links >= d.config.MaxParticipants:
 		return ErrRoomFull
 	}
 	return nil
@@ -197,12 +221,14 @@ func (d *Directory) enters(s *Seat) (call Call, ok bool) {
 		return nil, false // the room has ended, or he has left
 	case s.inside:
 		return call, true
-	case s.invited && s.incarnation.Load() != r.incarnation:
+	case s.invited && s.link && r.people == 0, s.invited && !s.link && s.incarnation.Load() != r.incarnation:
 		return call, false
 	}
 	s.incarnation.Store(r.incarnation)
 	s.inside = true
-	r.people++
+	if !s.link {
+		d.arrive(r)
+	}
 	return call, true
 }
 
@@ -224,26 +250,54 @@ func (d *Directory) vacate(s *Seat) (last bool) {
 	}
 	delete(r.seats, s)
 	d.seats--
-	r.expect()
-	if s.inside {
-		r.people--
+	if s.link {
+		r.links--
 	}
-	if len(r.seats) > 0 {
-		if s.inside && r.people == 0 {
-			d.desert(r)
-		}
+	r.expect()
+	over := s.inside && !s.link && d.depart(r)
+	if len(r.seats) == 0 {
+		d.discard(r)
+		return true
+	}
+	if over {
+		d.desert(r)
+	}
+	return false
+}
+
+// arrive counts somebody who has come in. The lock is held.
+func (d *Directory) arrive(r *Room) {
+	if r.people++; r.people == 1 {
+		d.tellPeople(r, true)
+	}
+}
+
+// depart counts somebody who has left, and says whether he was the last. The lock is held.
+func (d *Directory) depart(r *Room) (last bool) {
+	if r.people--; r.people > 0 {
 		return false
 	}
-	d.discard(r)
+	d.tellPeople(r, false)
 	return true
 }
 
+func (d *Directory) tellPeople(r *Room, here bool) {
+	if d.config.OnPeople != nil {
+		d.config.OnPeople(r.number, r.incarnation, here)
+	}
+}
+
 // desert ends the conference in a room that nobody is in any more, although there are seats: whoever was invited has nobody to
-// come to, and who comes by himself begins the next conference, of which nothing is recorded yet, and nobody silenced. The lock is
-// held, so that the loop begins anew before anybody enters.
+// come to, and who comes by himself begins the next conference, of which nothing is recorded yet, and nobody silenced. Links that are
+// inside may stay for that one. The lock is held, so that the loop begins anew before anybody enters.
 func (d *Directory) desert(r *Room) {
 	d.events.put(Event{Kind: Deserted, Room: r.number, Incarnation: r.incarnation})
 	r.incarnation, r.locked = d.bear(), false
+	for s := range r.seats {
+		if s.inside {
+			s.incarnation.Store(r.incarnation)
+		}
+	}
 	rec := r.recorded
 	r.recorded = nil
 	if !r.loop.Do(func() { r.beginAnew(rec) }) && rec != nil {
@@ -255,7 +309,11 @@ func (d *Directory) desert(r *Room) {
 func (d *Directory) discard(r *Room) {
 	d.seats -= len(r.seats)
 	clear(r.seats)
-	r.people = 0
+	r.links = 0
+	if r.people > 0 {
+		r.people = 0
+		d.tellPeople(r, false)
+	}
 	r.expect()
 	if d.rooms[r.number] == r {
 		delete(d.rooms, r.number)

@@ -4,6 +4,8 @@
 // Words, largest to smallest: the Directory has the rooms by number; a Room is one conference, which
 // exists while somebody has a Seat in it; a seat is reserved before a call is answered and taken
 // with Join after it; the call's presence in the room is then a Participant, who leaves with Leave.
+// A link is a participant, too, but no person: the call of a line to another conference (Seat.ForLink). What a machine asks at the other end
+// of the line is heard by the ear on it (Listen), and answered with keys that its leg presses (SendKeys).
 // What goes on in a room from the first who comes in to the last who leaves is an incarnation of it, with a number of
 // its own: what was begun in one, as an invitation, is nothing of the next.
 // A tone is a signal that a room or a participant hears; the chime decides when the room hears one;

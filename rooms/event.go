@@ -24,6 +24,10 @@ const (
 	MusicEnded                  // it is
 	Unheard                     // not one packet of his has come, although it could have; Remote, Duration and Stats are set
 	Deserted                    // the last one inside has left, and others have seats still: this incarnation is over
+	KeysSent                    // his leg has pressed the keys that it was to press (Participant.SendKeys)
+	Spoke                       // the ear that is on him (Participant.Listen): he has said something, and is silent since 0.8 s
+	AskedAgain                  // the ear: he says once more what he said first (First), or last, when it was to be remembered
+	WentOn                      // the ear: he does not; he is silent for 2 s, or says something else
 )
 
 var kindNames = [...]string{
@@ -31,6 +35,7 @@ var kindNames = [...]string{
 	Pressed: "digit pressed", Talking: "talking", Quiet: "quiet",
 	MusicBegan: "music: not heard until it is over", MusicEnded: "music is over: heard again",
 	Renamed: "renamed", Unheard: "no sound comes from the caller", Deserted: "nobody is in the room any more",
+	KeysSent: "keys sent", Spoke: "the far side has spoken", AskedAgain: "the far side asks again", WentOn: "the far side asks nothing",
 }
 
 // String is the message under which the event is logged.
@@ -49,6 +54,8 @@ type Event struct {
 	Incarnation  uint64         // and which of the conferences that there are under this number, one after the other
 	Call         string         // the participant's ID; empty for events of the room itself
 	Name, Number string         // the participant's
+	Link         bool           // who is a link, and no person
+	First        bool           // what he asks again is the first that he said
 	Digit        byte           // '0' to '9', '*', '#', 'A' to 'D'
 	Reason       string         // why he left
 	Duration     time.Duration  // how long he was in the room, how long there was one, or how long nothing has come
@@ -59,7 +66,7 @@ type Event struct {
 // level is how loud the event is in the log: keys may be somebody's PIN, and talking comes too often.
 func (e Event) level() slog.Level {
 	switch e.Kind {
-	case Pressed, Talking, Quiet:
+	case Pressed, Talking, Quiet, KeysSent, Spoke, AskedAgain, WentOn:
 		return slog.LevelDebug
 	case Unheard:
 		return slog.LevelWarn
@@ -72,6 +79,9 @@ func (e Event) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("room", e.Room)}
 	if e.Call != "" {
 		attrs = append(attrs, slog.String("call", e.Call))
+	}
+	if e.Link {
+		attrs = append(attrs, slog.Bool("link", true))
 	}
 	switch e.Kind {
 	case Joined, Renamed, MusicBegan, MusicEnded:

@@ -298,6 +298,8 @@ func (s *scene) happened() (events []string) {
 			line += " " + string(rune(e.Digit))
 		case Left:
 			line += " " + e.Reason
+		case AskedAgain:
+			line += " " + fmt.Sprint(e.First)
 		}
 		events = append(events, line)
 	}

@@ -14,6 +14,7 @@ const (
 	newsOfMusic                    // his music has begun, or is over
 	newsOfSilence                  // his first packet should have come
 	newsOfKeys                     // he has pressed some
+	newsOfLine                     // of what a machine says, or of the keys that it is sent
 )
 
 // pull takes a participant's frame of this tick, and says whether there is something to tell. It
@@ -39,6 +40,9 @@ func (p *Participant) pull(now int64) bool {
 	if len(p.leg.Digits()) > 0 {
 		p.news |= newsOfKeys
 	}
+	if p.ear != nil && p.hear() || p.sending && !p.leg.SendingKeys() {
+		p.news |= newsOfLine
+	}
 	return p.news != 0
 }
 
@@ -52,6 +56,9 @@ func (r *Room) tell(p *Participant) {
 	}
 	if p.news&newsOfSilence != 0 {
 		r.miss(p)
+	}
+	if p.news&newsOfLine != 0 {
+		r.turnLine(p)
 	}
 	for _, digit := range p.leg.Digits() {
 		if p.own.keys {

@@ -13,6 +13,7 @@ type Participant struct {
 	since time.Time
 	leg   *media.Leg
 	seat  *Seat // nil: he was never in
+	link  bool  // it is a link, and no person
 
 	// On the loop only.
 	name   string
@@ -35,6 +36,10 @@ type Participant struct {
 	news   news    // of this tick
 	frame  []int16 // what he said in this tick; the leg's memory
 	notice notice  // of the recording; before his own
+
+	sending bool    // his leg presses keys
+	ear     *ear    // plain data; nil: nobody has asked for it
+	hears   tidings // of the ear, in this tick
 }
 
 // ID is the call's.
@@ -130,7 +135,7 @@ func (p *Participant) ask(change func(*flags)) flags {
 
 // event is an event of this participant.
 func (p *Participant) event(k Kind) Event {
-	return Event{Kind: k, Room: p.seat.room.number, Incarnation: p.Incarnation(), Call: p.id, Name: p.name, Number: p.number}
+	return Event{Kind: k, Room: p.seat.room.number, Incarnation: p.Incarnation(), Call: p.id, Name: p.name, Number: p.number, Link: p.link}
 }
 
 // keys are the digits that somebody has pressed, for those who come later to make sense of them.

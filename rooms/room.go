@@ -19,7 +19,8 @@ type Room struct {
 	tones   *tones // nil: none are heard
 
 	seats    map[*Seat]Call // guarded by Directory.mu; the call is nil until Join
-	people   int            // of them have entered; guarded by Directory.mu
+	people   int            // of them have entered, without links; guarded by Directory.mu
+	links    int            // of the seats are links'; guarded by Directory.mu
 	locked   bool           // nobody comes in who is not brought; guarded by Directory.mu
 	recorded *Recording     // nil: it is not recorded; guarded by Directory.mu
 	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
@@ -152,10 +153,10 @@ func (r *Room) enter(p *Participant) {
 	p.phase, p.own, p.mate, p.flags.aside = inside, playing{}, nil, false
 	p.flags.silenced = r.silent && !p.flags.host
 	r.events.put(p.event(Joined))
-	if r.tones == nil {
+	if r.tones == nil || p.link {
 		return
 	}
-	if r.inside() == 1 {
+	if r.present() == 1 {
 		p.own = playing{tone: r.tones.alone}
 		return
 	}
@@ -196,15 +197,15 @@ func (r *Room) exit(i int, reason string) {
 	left := p.event(Left)
 	left.Reason, left.Duration, left.Stats = reason, time.Since(p.since), p.leg.Stats()
 	r.events.put(left)
-	if r.tones != nil && r.inside() > 0 {
+	if r.tones != nil && !p.link && r.present() > 0 {
 		r.chime.leave()
 	}
 }
 
-// inside is how many are in the room, without those in the ante-room.
-func (r *Room) inside() (n int) {
+// present is how many people are in the room, without those in the ante-room. Links are none.
+func (r *Room) present() (n int) {
 	for _, p := range r.members {
-		if p.phase == inside {
+		if p.phase == inside && !p.link {
 			n++
 		}
 	}

@@ -22,6 +22,7 @@ type Seat struct {
 	room      *Room
 	state     atomic.Int32 // reserved, then taken, then free; or reserved, then free
 	invited   bool         // never changes
+	link      bool         // is for a link, which is no person; set before it is taken, guarded by Directory.mu
 	dismissed bool         // its call is being hung up; guarded by Directory.mu
 	inside    bool         // its call has entered; guarded by Directory.mu
 
@@ -36,6 +37,19 @@ const (
 
 // Room is the number of the room.
 func (s *Seat) Room() string { return s.room.number }
+
+// ForLink says, before the seat is taken, that it is for a link: the call of a line to another conference, and no person. A link is heard and
+// hears as anybody does, but where people are counted it is not one: it comes and goes without a tone, and a room in which
+// nobody but links is has no conference. One who was invited goes in when there are people inside, of whichever conference
+// under the number they are, for the line is the room's.
+func (s *Seat) ForLink() {
+	s.directory.mu.Lock()
+	defer s.directory.mu.Unlock()
+	if _, held := s.room.seats[s]; held && !s.link && s.state.Load() == reserved {
+		s.link = true
+		s.room.links++
+	}
+}
 
 // Join takes the seat after the call is answered: the call's leg moves to the room's loop, and from
 // the next tick on the call hears the room and is heard. It is Wait and then Enter. It does not wait for that. The participant
@@ -52,7 +66,7 @@ func (s *Seat) Join(call Call) *Participant {
 // it, and the room and it know nothing of each other until it enters.
 func (s *Seat) Wait(call Call) *Participant {
 	name, number := call.Caller()
-	p := &Participant{id: call.ID(), name: name, number: number, since: time.Now(), leg: call.Leg(), seat: s}
+	p := &Participant{id: call.ID(), name: name, number: number, since: time.Now(), leg: call.Leg(), seat: s, link: s.link}
 	if !s.state.CompareAndSwap(reserved, taken) {
 		return &Participant{id: p.id, name: name, number: number, since: p.since, phase: gone}
 	}

@@ -22,6 +22,7 @@ type ParticipantSnapshot struct {
 	ID, Name, Number string
 	Since            time.Time // when he joined
 	Waiting, Aside   bool      // is in the ante-room; has stepped aside
+	Link             bool      // it is a line to another conference, and no person
 	Host             bool      // no host silences him
 	Muted, Deaf      bool      // by his own decision
 	Silenced         bool      // by a host's
@@ -133,7 +134,7 @@ func (q *inquiry) wait(late *time.Timer) bool {
 func (p *Participant) snapshot() ParticipantSnapshot {
 	s := ParticipantSnapshot{
 		ID: p.id, Name: p.name, Number: p.number, Since: p.since,
-		Waiting: p.phase == waiting, Aside: p.flags.aside, Held: p.leg.Held(),
+		Waiting: p.phase == waiting, Aside: p.flags.aside, Link: p.link, Held: p.leg.Held(),
 		Host: p.flags.host, Muted: p.flags.muted, Deaf: p.flags.deaf, Silenced: p.flags.silenced,
 		Talking: p.voice.talking, Level: int(p.voice.level),
 		Digits: p.keys.last(), DigitCount: p.keys.count, Stats: p.leg.Stats(),

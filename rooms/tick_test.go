@@ -117,7 +117,18 @@ func TestTickAllocatesNothing(t *testing.T) {
 	for about := range topics { // the room's words begin and end in these ticks
 		c.room.announce(announcement{about: about, sound: DialTone, except: []string{"1", "10"}})
 	}
-	c.room.taped, late.notice.said = true, &Notices{On: Refused} // and who was spared them is told by himself
+	c.room.taped, late.notice.said = true, &Notices{On: Refused}                                       // and who was spared them is told by himself
+	keys, err := media.NewKeys(false, Stroke{Key: '5'}, Stroke{Length: time.Second}, Stroke{Key: '7'}) // and somebody is a line that is asked a question
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := c.room.members[0]
+	line.ear = new(ear)
+	line.ear.listen(ForQuestion)
+	line.ear.hears(talk(1, 140), pause(50, -127))
+	line.ear.listen(ForAnswer)
+	line.leg.SendKeys(keys)
+	line.sending = true
 	digits := 0
 	if n := testing.AllocsPerRun(300, func() {
 		c.tick()
@@ -131,6 +142,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 	}
 	if c.room.words.waits > 0 || c.room.words.now.active() || !late.spared || !late.notice.knows {
 		t.Errorf("not all was announced: %+v", c.room.words)
+	}
+	if line.sending || !line.ear.On {
+		t.Errorf("keys are still being sent: %t, the line has answered: %t", line.sending, line.ear.On)
 	}
 	if c.wires[0].sent < 300 {
 		t.Errorf("a phone got %d packets in 302 ticks", c.wires[0].sent)

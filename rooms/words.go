@@ -11,6 +11,7 @@ const (
 	Door                 // whether the room is locked
 	Voices               // whether all but the hosts are silenced
 	Tapes                // whether it is recorded: see Directory.AnnounceTape
+	Links                // whether its external lines are connected
 	topics
 )
 

@@ -17,6 +17,7 @@ type Attempt struct {
 	progress atomic.Pointer[Progress]
 	moved    chan struct{} // holds one while progress has changed
 	decided  chan struct{} // closed when failure is set, or there is a call
+	settled  chan struct{} // see Settled
 	failure  *Failure
 }
 
@@ -32,7 +33,7 @@ type Progress struct {
 func (p Progress) Ringing() bool { return p.Code == 180 }
 
 func newAttempt(c *Call) *Attempt {
-	a := &Attempt{call: c, moved: make(chan struct{}, 1), decided: make(chan struct{})}
+	a := &Attempt{call: c, moved: make(chan struct{}, 1), decided: make(chan struct{}), settled: make(chan struct{})}
 	a.progress.Store(&Progress{})
 	return a
 }
@@ -120,9 +121,16 @@ func (a *Attempt) over() bool {
 	}
 }
 
-// letGo closes the leg of a call that we have made, when it is over.
+// letGo closes the leg of a call that we have made, when it is over, and says
+// when its INVITE is.
 func (c *Call) letGo() {
-	if c.attempt == nil || c.released {
+	if c.attempt == nil {
+		return
+	}
+	if c.Phase != calling && !c.dismissing {
+		c.attempt.settle()
+	}
+	if c.released {
 		return
 	}
 	if c.Phase == leaving || c.attempt.over() && c.attempt.failure != nil {

@@ -56,6 +56,7 @@ type Call struct {
 
 	renamed  chan struct{} // holds one while identity has changed
 	identity atomic.Pointer[Identity]
+	infoKeys atomic.Bool // see TakesInfo
 	leg      atomic.Pointer[media.Leg]
 	ending   atomic.Pointer[Ending]
 
@@ -78,13 +79,16 @@ type Call struct {
 	joined     []dialogID         // guarded by UA.mu: under what it can be found
 	released   bool               // the leg of a call that we have made is closed
 	byeSent    bool
-	parting    string // Reason for the BYE that waits for the ACK
+	dismissing bool     // the answer to an INVITE that nobody wants any more is not ended yet
+	parting    string   // Reason for the BYE that waits for the ACK
+	infos      []func() // send the INFOs of SendInfo; the first one is under way
 }
 
 // Ending tells how a call ended.
 type Ending struct {
-	ByPeer bool
-	Reason string // for the log: the peer's Reason header, or ours
+	ByPeer     bool
+	Deliberate bool   // by the peer's BYE, and it names no fault
+	Reason     string // for the log: the peer's Reason header, or ours
 }
 
 // inbound is one request with its transaction. done is closed when nobody
@@ -127,6 +131,7 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 	c.settle = sync.OnceFunc(func() { u.settle(c); close(c.settled) })
 	identity := identityOf(req)
 	c.identity.Store(&identity)
+	c.infoKeys.Store(readsKeys(req))
 	return c, nil
 }
 

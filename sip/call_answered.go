@@ -41,6 +41,7 @@ func (c *Call) answered(res *sipgo.Response) {
 	c.takeTimer(res)
 	c.Timer.start(now)
 	c.Silence.start(now, c.ua.config.SilenceTimeout)
+	c.infoKeys.Store(readsKeys(res))
 	if identity, ok := asserted(res); ok {
 		c.rename(identity)
 	}
@@ -71,6 +72,7 @@ func (c *Call) dismiss(ack *sipgo.Request, ending Ending, why string) {
 	if ack == nil {
 		return
 	}
+	c.dismissing = true
 	c.deliver(ack, func() { c.sendBye(why) })
 }
 

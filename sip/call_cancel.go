@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -65,7 +66,7 @@ func (c *Call) sendCancel() {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
 	}
 	req.SetBody(nil)
-	c.put(req, func(res *sipgo.Response, err error) {
+	c.put(context.Background(), req, func(res *sipgo.Response, err error) {
 		if err != nil {
 			c.log.Debug("CANCEL was not answered", "err", err)
 		}

@@ -2,10 +2,12 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -24,8 +26,8 @@ func (c *Call) bye(in *inbound) {
 	if c.unacked != nil {
 		c.dropUnacked()
 	}
-	c.byeSent = true // none is needed any more
-	c.leave(Ending{ByPeer: true, Reason: peerReason(in.req)})
+	c.byeSent, c.dismissing = true, false // none is needed any more
+	c.leave(Ending{ByPeer: true, Deliberate: deliberate(in.req), Reason: peerReason(in.req)})
 }
 
 // peerReason is what the peer says about the end, in its Reason headers (RFC 3326).
@@ -108,12 +110,14 @@ func (c *Call) sendBye(reason string) {
 	req, err := c.Dialog.request(sipgo.BYE)
 	if err != nil {
 		c.log.Warn("no BYE can be sent", "err", err)
+		c.dismissing = false
 		return
 	}
 	if reason != "" {
 		req.AppendHeader(sipgo.NewHeader("Reason", reason))
 	}
 	c.ask(req, func(res *sipgo.Response, err error) {
+		c.dismissing = false
 		switch {
 		case err != nil:
 			c.log.Debug("BYE was not answered", "err", err)
@@ -131,6 +135,11 @@ func (c *Call) warnOfChallenge(method sipgo.RequestMethod) {
 // ask sends a request of ours in the dialog and hands its final response back
 // to the call's goroutine. A challenge is answered before that, if it can be.
 func (c *Call) ask(req *sipgo.Request, then func(*sipgo.Response, error)) {
+	c.askWithin(context.Background(), req, then)
+}
+
+// askWithin is ask for who waits no longer than ctx allows.
+func (c *Call) askWithin(ctx context.Context, req *sipgo.Request, then func(*sipgo.Response, error)) {
 	if c.ua.config.UserAgent != "" {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
 	}
@@ -138,12 +147,12 @@ func (c *Call) ask(req *sipgo.Request, then func(*sipgo.Response, error)) {
 		req.SetBody(req.Body())
 	}
 	c.Login.sign(req)
-	c.put(req, then, 0)
+	c.put(ctx, req, then, 0)
 }
 
-// put is ask for a request that is complete. challenges is how often it was
-// challenged already.
-func (c *Call) put(req *sipgo.Request, then func(*sipgo.Response, error), challenges int) {
+// put is askWithin for a request that is complete. challenges is how often it
+// was challenged already.
+func (c *Call) put(ctx context.Context, req *sipgo.Request, then func(*sipgo.Response, error), challenges int) {
 	c.asked++
 	var again func()
 	if req.IsInvite() {
@@ -153,18 +162,31 @@ func (c *Call) put(req *sipgo.Request, then func(*sipgo.Response, error), challe
 	}
 	endpoint := c.ua.endpointFor(c.endpoint, req)
 	dialog := c.Dialog // a copy: the goroutine must not touch the call's
+	heeds := c.heeds(req)
 	before, sent := c.sending, make(chan struct{})
 	if !req.IsCancel() {
 		c.sending = sent
 	}
 	go func() { // ends with its transaction
-		ctx, cancel := context.WithTimeout(context.Background(), 64*t1+time.Second)
+		within, cancel := context.WithTimeout(ctx, 64*t1+time.Second)
 		defer cancel()
+		if heeds {
+			var stop func()
+			within, stop = c.ua.heeding(within, req)
+			defer stop()
+		}
 		isSent := sync.OnceFunc(func() { close(sent) })
 		if before != nil && !req.IsCancel() {
 			<-before // in the order of their numbers; it is closed when its own request is sent or has failed
 		}
-		res, err := endpoint.request(ctx, &dialog, req, again, isSent)
+		var res *sipgo.Response
+		err := within.Err()
+		if err == nil {
+			res, err = endpoint.request(within, &dialog, req, again, isSent)
+		}
+		if cause := context.Cause(within); err != nil && cause != nil {
+			err = cause
+		}
 		isSent()
 		c.post(func() {
 			c.asked--
@@ -176,12 +198,36 @@ func (c *Call) put(req *sipgo.Request, then func(*sipgo.Response, error), challe
 			}
 			if err == nil && c.repeatable(req, dialog.RemoteTag) && c.Login.challenged(res, challenges) {
 				c.Dialog.LocalCSeq++
-				c.put(c.Login.anew(req, c.Dialog.LocalCSeq), then, challenges+1)
+				c.put(ctx, c.Login.anew(req, c.Dialog.LocalCSeq), then, challenges+1)
 				return
 			}
 			then(res, err)
 		})
 	}()
+}
+
+// heeds tells whether a request is given up when ICMP says that nothing listens
+// where it goes: a probe and a key are, and the BYE of a call whose peer is
+// watched, so that it may soon be called again. Other BYEs are sent for as long
+// as there may be somebody to hear them.
+func (c *Call) heeds(req *sipgo.Request) bool {
+	return req.Method == sipgo.OPTIONS || req.Method == sipgo.INFO || req.Method == sipgo.BYE && c.Silence.Watch > 0
+}
+
+// heeding is a context that ends with ctx, and when ICMP says that nothing
+// listens where a request goes. Its other words may be of a fault that passes.
+func (u *UA) heeding(ctx context.Context, req *sipgo.Request) (heeding context.Context, stop func()) {
+	to, err := netip.ParseAddrPort(req.Destination())
+	if err != nil || req.Transport() != "UDP" {
+		return ctx, func() {}
+	}
+	ctx, give := context.WithCancelCause(ctx)
+	unwatch := u.watch(to, func(err error) {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			give(err)
+		}
+	})
+	return ctx, func() { unwatch(); give(nil) }
 }
 
 // repeatable tells whether a request that was challenged is to be sent again,

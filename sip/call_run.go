@@ -97,6 +97,7 @@ func (c *Call) close() {
 	c.Phase = leaving
 	if c.attempt != nil {
 		c.attempt.decide(failedInside()) // if nobody has said what has come of it
+		c.dismissing = false
 		c.letGo()
 	}
 	c.mailbox.close()

@@ -13,13 +13,19 @@ const mostProbes = 3
 
 // silence is the watch over a leg that sends neither RTP nor RTCP. Plain data.
 type silence struct {
-	Since   time.Time // the last sign of life that is not in the leg: start, resume, answered probe
+	Watch   time.Duration // Target.Watch; 0: what follows is as Config.SilenceTimeout has it
+	Since   time.Time     // the last sign of life that is not in the leg: start, resume, answered probe
 	CheckAt time.Time
-	Probes  int // answered since media was last heard
+	Probes  int  // answered since media was last heard
+	Probing bool // a probe is under way; of a watched call
 }
 
 func (s *silence) start(now time.Time, limit time.Duration) {
-	*s = silence{Since: now}
+	*s = silence{Watch: s.Watch, Since: now}
+	if s.Watch > 0 {
+		s.CheckAt = now.Add(s.Watch / 2)
+		return
+	}
 	if limit > 0 {
 		s.CheckAt = now.Add(limit)
 	}
@@ -32,6 +38,10 @@ func (s *silence) start(now time.Time, limit time.Duration) {
 func (c *Call) listenForSilence(now time.Time) {
 	s, limit := &c.Silence, c.ua.config.SilenceTimeout
 	if s.CheckAt.IsZero() || now.Before(s.CheckAt) {
+		return
+	}
+	if s.Watch > 0 {
+		c.keepWatch(now)
 		return
 	}
 	if c.Agreed.Held || c.Agreed.Listens {
@@ -57,13 +67,10 @@ func (c *Call) listenForSilence(now time.Time) {
 
 // probe asks the peer whether it still knows the call.
 func (c *Call) probe() {
-	req, err := c.Dialog.request(sipgo.OPTIONS)
-	if err != nil {
-		c.endSilent("no RTP and no RTCP")
+	req := c.probing()
+	if req == nil {
 		return
 	}
-	req.AppendHeader(c.Dialog.contact())
-	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
 	c.ask(req, func(res *sipgo.Response, err error) {
 		if c.Phase != confirmed {
 			return
@@ -76,6 +83,19 @@ func (c *Call) probe() {
 		c.Silence.Probes++
 		c.Silence.Since = time.Now()
 	})
+}
+
+// probing is the request that a probe is; nil when there can be none: then the
+// call is over.
+func (c *Call) probing() *sipgo.Request {
+	req, err := c.Dialog.request(sipgo.OPTIONS)
+	if err != nil {
+		c.endSilent("no RTP and no RTCP")
+		return nil
+	}
+	req.AppendHeader(c.Dialog.contact())
+	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	return req
 }
 
 func (c *Call) endSilent(why string) {

@@ -68,6 +68,7 @@ func newOutgoing(u *UA, w way, target Target, uri *sipgo.Uri) *Call {
 			session: session{Dialog: d},
 			Login:   login{User: target.User, Password: target.Password},
 			Timer:   sessionTimer{Interval: u.config.SessionExpires, MinSE: u.config.MinSE},
+			Silence: silence{Watch: target.Watch},
 		},
 	}
 	over, end := context.WithCancel(context.Background())

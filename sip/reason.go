@@ -15,6 +15,11 @@ type Reason struct {
 	Text     string
 }
 
+// normal tells whether a call that ends with it has done so in the normal way.
+func (r Reason) normal() bool {
+	return strings.EqualFold(r.Protocol, "Q.850") && r.Cause == 16 || strings.EqualFold(r.Protocol, "SIP") && r.Cause == 200
+}
+
 // AnsweredElsewhere is the reason to cancel those who ring when another has
 // answered: their phones list no missed call.
 const AnsweredElsewhere = `SIP;cause=200;text="Call completed elsewhere"`

@@ -20,6 +20,12 @@ type Target struct {
 	User, Password string        // what challenges are answered with (RFC 7616), within the call too; no User: with nothing
 	Headers        []Header      // further ones for the INVITE
 	Timeout        time.Duration // no final answer for so long: cancelled; zero: 60 s
+
+	// Watch is how long nothing may be heard of the peer once it has answered: no
+	// RTP, no RTCP and no answer to a probe, an OPTIONS that is sent when half of
+	// it is over. It may be silent for ever as long as it answers those, also when
+	// it holds. Zero: as with all calls; see Config.SilenceTimeout.
+	Watch time.Duration
 }
 
 // Header is one header of a message.

@@ -39,10 +39,10 @@ type settings struct {
 }
 
 // configure fills the instance's folder: etc/ from the templates, etc/sipconf/ with
-// the drop-in files byte for byte, the music on hold, and empty folders.
+// the drop-in files byte for byte, the sounds and the music on hold, and empty folders.
 func (a *Instance) configure() error {
 	host := filepath.Join(a.root, a.dir)
-	for _, sub := range []string{"etc/sipconf", "run", "spool", "log", "db", "moh"} {
+	for _, sub := range []string{"etc/sipconf", "run", "spool", "log", "db", "moh", "sounds"} {
 		if err := os.MkdirAll(filepath.Join(host, sub), 0o755); err != nil {
 			return err
 		}
@@ -66,7 +66,12 @@ func (a *Instance) configure() error {
 	if err := dropIn(filepath.Join(host, "etc", "sipconf")); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(host, "moh", "tone.sln"), music(), 0o644)
+	for name, pcm := range a.opts.Sounds {
+		if err := os.WriteFile(filepath.Join(host, "sounds", name+".sln"), sln(pcm), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(host, "moh", "tone.sln"), sln(music()), 0o644)
 }
 
 func render(dir string, s settings) error {
@@ -125,13 +130,19 @@ const (
 	MusicLevel = -12.0
 )
 
-// music is ten seconds of that tone as Asterisk's format sln: 16 bits, little-endian,
-// 8000 Hz. Ten seconds are a whole number of periods, so it loops without a click.
-func music() []byte {
+// music is ten seconds of that tone, a whole number of periods, so it loops without a click.
+func music() []int16 {
 	peak := 32767 * math.Pow(10, MusicLevel/20)
-	var out []byte
-	for i := range 10 * 8000 {
-		sample := int16(peak * math.Sin(2*math.Pi*Music*float64(i)/8000))
+	pcm := make([]int16, 10*8000)
+	for i := range pcm {
+		pcm[i] = int16(peak * math.Sin(2*math.Pi*Music*float64(i)/8000))
+	}
+	return pcm
+}
+
+// sln is Asterisk's format of that name: 16 bits, little-endian, 8000 Hz, no header.
+func sln(pcm []int16) (out []byte) {
+	for _, sample := range pcm {
 		out = binary.LittleEndian.AppendUint16(out, uint16(sample))
 	}
 	return out

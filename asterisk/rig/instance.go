@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,7 @@ type Instance struct {
 	opts Options
 	root string // the chroot
 	dir  string // the instance's folder as Asterisk sees it, inside root
-	proc *process
+	proc atomic.Pointer[process]
 }
 
 // bootTime is how long an instance may take until it is fully booted. It takes about
@@ -48,26 +49,39 @@ func (a *Instance) boot() error {
 	if err := a.configure(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
+	return a.start()
+}
+
+// start starts its process and waits until it is fully booted.
+func (a *Instance) start() error {
 	begin := time.Now()
-	var err error
-	if a.proc, err = startProcess(a.root, "/usr/sbin/asterisk", "-C", a.dir+"/etc/asterisk.conf", "-f"); err != nil {
+	p, err := startProcess(a.root, "/usr/sbin/asterisk", "-C", a.dir+"/etc/asterisk.conf", "-f")
+	if err != nil {
 		return err
 	}
+	a.proc.Store(p)
 	if err := a.waitBooted(begin.Add(bootTime)); err != nil {
-		a.proc.stop()
+		p.stop()
 		return err
 	}
 	return nil
 }
 
+// Kill ends the instance by SIGKILL, as a power cut does: no BYE is sent, no socket shut. It returns when the process is gone. Its folder
+// stays, and Restart starts it again.
+func (a *Instance) Kill() { a.proc.Load().kill() }
+
+// Restart starts an instance again that was killed, with the configuration it had, and returns when it is fully booted.
+func (a *Instance) Restart() error { return a.start() }
+
 // Close ends the instance, within five seconds, and removes its folder. Idempotent.
 func (a *Instance) Close() {
-	a.proc.stop()
+	a.proc.Load().stop()
 	os.RemoveAll(filepath.Join(a.root, a.dir))
 }
 
 // PID is its process.
-func (a *Instance) PID() int { return a.proc.cmd.Process.Pid }
+func (a *Instance) PID() int { return a.proc.Load().cmd.Process.Pid }
 
 // Addr is where the instance listens for SIP over UDP.
 func (a *Instance) Addr() netip.AddrPort {
@@ -92,12 +106,12 @@ func (a *Instance) waitBooted(deadline time.Time) error {
 			return nil
 		}
 		select {
-		case <-a.proc.done:
-			return fmt.Errorf("ended while booting: %v\n%s", a.proc.err, a.proc.output())
+		case <-a.proc.Load().done:
+			return fmt.Errorf("ended while booting: %v\n%s", a.proc.Load().err, a.proc.Load().output())
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("not booted in %v: %v %s\n%s", bootTime, err, out, a.proc.output())
+			return fmt.Errorf("not booted in %v: %v %s\n%s", bootTime, err, out, a.proc.Load().output())
 		}
 	}
 }

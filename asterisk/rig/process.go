@@ -58,6 +58,15 @@ func (p *process) stop() {
 	select {
 	case <-p.done:
 	case <-time.After(5 * time.Second):
+		p.kill()
+	}
+}
+
+// kill ends the process and its group at once, unless it has ended: its number may be another's by then.
+func (p *process) kill() {
+	select {
+	case <-p.done:
+	default:
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.done
 	}

@@ -49,10 +49,14 @@ type Options struct {
 	// for the phones and for sipconf. The drop-in's own setting is no.
 	DirectMedia bool
 
-	// Append are lines at the end of pjsip.conf. Until one of them begins another
-	// section they belong to the endpoint sipconf: "moh_passthrough=no" shows what an
+	// Append are lines at the end of pjsip.conf. With Sipconf, until one of them begins
+	// another section they belong to the endpoint sipconf: "moh_passthrough=no" shows what an
 	// option of the drop-in is good for.
 	Append []string
+
+	// Sounds are what the dialplan may play, by name, at 8000 Hz: "question" is
+	// ${ASTETCDIR}/../sounds/question there.
+	Sounds map[string][]int16
 
 	// Dialplan are lines appended to the context "phones".
 	Dialplan []string
@@ -116,7 +120,7 @@ const logTail = 2000
 
 func (a *Asterisk) stop() {
 	defer a.Close()
-	a.proc.stop()
+	a.proc.Load().stop()
 	if !a.t.Failed() {
 		return
 	}

@@ -29,6 +29,7 @@ func (c *checkCmd) Run(p *process) error {
 	if err == nil {
 		warnings = append(warnings, groupsTrouble(config, p.trouble)...)
 		warnings = append(warnings, recordingsTrouble(config)...)
+		warnings = append(warnings, ctlTrouble(config)...)
 	}
 	for _, warning := range warnings {
 		fmt.Fprintln(p.stderr, warning)

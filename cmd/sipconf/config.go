@@ -9,6 +9,7 @@ import (
 	"github.com/sipconf/sipconf/codec"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
+	"github.com/sipconf/sipconf/dialout/links"
 	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/rooms/plan"
 )
@@ -26,10 +27,13 @@ type Config struct {
 	Trunks     []dialout.Trunk
 	Dialout    DialoutConfig
 	Groups     GroupsConfig
+	Links      []links.Link
+	Lines      []links.Line
 	Menus      MenusConfig
 	Prompts    PromptsConfig
 	Recordings RecordingsConfig
 	Metrics    MetricsConfig
+	Ctl        CtlConfig
 	Log        LogConfig
 }
 

@@ -33,10 +33,16 @@ var sections = []section{
 		"Without a trunk nobody can be called. For an Asterisk: - {name: pbx, address: \"sip:192.168.1.1:5060\", internal: true}"},
 	{dialoutPath, "How people are called, and whom one may call: docs/dialling.md."},
 	{groupsPath, "Who belongs to a group, the people that *100 calls together: docs/groups.md."},
+	{linksPath, "Rooms that keep a call to another conference up for as long as anybody is in them. Each has a room and a number, and may have trunk, from (the numbers that the other side shows if it calls by itself), line, " +
+		"dtmf (what is pressed when the other side has answered: keys, w for half a second, a comma for two, W for until it has spoken), send (auto, events, info or inband), tone, gap, " +
+		"retry (how long to wait before it is dialled again), ended and lost: docs/links.md. " +
+		"For instance: - {room: \"354233\", number: \"84957776675\", trunk: provider, dtmf: \"ww354233\"}"},
+	{linesPath, "Lines that several links share: each has a name, and a capacity, which is how many calls it takes at the same time (1): docs/links.md."},
 	{menusPath, "Which keys do what in a room: docs/menus.md."},
 	{"prompts", "What is said to callers, and in which language: docs/prompts.md."},
 	{"recordings", "What hosts record of their rooms, with **4: docs/menus.md."},
 	{"metrics", "Figures for Prometheus, and whether the server is well: /metrics, /healthz, /readyz."},
+	{"ctl", "How sipconf ctl reaches the server that runs: docs/operations.md."},
 	{"log", "What is written to stderr."},
 }
 
@@ -204,6 +210,10 @@ var keys = []key{
 	{"metrics.listen", []string{"127.0.0.1:9090"},
 		"The address that serves them over HTTP, without a password. Empty: none does. If the port is taken, a warning says so and the server runs without.",
 		one(httpForm, func(c *Config) *string { return &c.Metrics.Listen })},
+
+	{"ctl.socket", []string{usualSocket},
+		"The Unix socket of sipconf ctl, which only root and the server's own user may open. Empty: none. If it cannot be made, the server does not start; at the default it makes the folder if it may, or else warns and runs without.",
+		one(socketForm, func(c *Config) *string { return &c.Ctl.Socket })},
 
 	{"log.level", []string{"info"},
 		"The least that is logged: debug, info, warn or error.",

@@ -156,6 +156,7 @@ var others = map[string]string{
 	"prompts.language":        "ru",
 	"recordings.folder":       "/var/lib/sipconf/recordings",
 	"metrics.listen":          "127.0.0.1:9191",
+	"ctl.socket":              "/run/other/ctl.sock",
 	"log.level":               "debug",
 	"log.format":              "json",
 }

@@ -18,7 +18,7 @@ type roster struct {
 type attendee struct {
 	name, number string
 	talking      bool
-	state        string  // "on hold", "muted" or nothing
+	state        string  // "on hold", "muted", what else there is to say, or nothing
 	level        float64 // of what he says, dBFS
 }
 

@@ -44,6 +44,7 @@ func sipAddr(server *server) netip.AddrPort { return server.Addrs()[0].Addr }
 func demoConfig(port uint16) *Config {
 	config := defaultConfig()
 	config.Metrics.Listen = ""   // the port may be a real server's
+	config.Ctl.Socket = ""       // likewise
 	config.Groups.Store = "list" // nobody's groups are called, and no file is made
 	config.Media.Level = false   // the check asks whether each voice arrives as loud as it was sent
 	local := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
@@ -143,6 +144,8 @@ func attendeeOf(p rooms.ParticipantSnapshot) attendee {
 		a.state = "muted by the host"
 	case p.Muted:
 		a.state = "muted"
+	case p.Link:
+		a.state = "line to another conference"
 	}
 	return a
 }

@@ -8,6 +8,7 @@
 //	serve    serve.go, server.go   the server
 //	check    check.go              reads a configuration and says what is wrong with it
 //	demo     demo*.go              the server and three callers in one process
+//	ctl      ctl*.go, operated.go  talks to the server that runs, and what that answers
 //	groups   groups.go             shows and changes who belongs to a group
 //	version  version.go
 //

@@ -29,8 +29,11 @@ func program(t *testing.T) string {
 	return binary
 }
 
-// noGroups keeps a server from this machine's own groups.
-const noGroups = "SIPCONF_GROUPS_STORE=list"
+// noGroups keeps a server from this machine's own groups, and noDoor from its control socket.
+const (
+	noGroups = "SIPCONF_GROUPS_STORE=list"
+	noDoor   = "SIPCONF_CTL_SOCKET="
+)
 
 // started is a running `sipconf serve`.
 type started struct {
@@ -56,6 +59,9 @@ func startAs(t *testing.T, config string, command func(file string) *exec.Cmd) *
 	s.Stderr = s.log
 	if !strings.Contains(config, "groups:") {
 		s.Env = append(s.Environ(), noGroups)
+	}
+	if !strings.Contains(config, "ctl:") {
+		s.Env = append(s.Environ(), noDoor)
 	}
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -184,7 +190,7 @@ func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &started{Cmd: exec.Command(binary, "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1)}
-	s.Stderr, s.Env = in, append(s.Environ(), noGroups)
+	s.Stderr, s.Env = in, append(s.Environ(), noGroups, noDoor)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,7 @@ func newOffice(t *testing.T, change func(*Config)) *office {
 	t.Helper()
 	cfg := defaultConfig()
 	cfg.Metrics.Listen = "127.0.0.1:0"
+	cfg.Ctl.Socket = ""       // it may be a real server's
 	cfg.Groups.Store = "list" // so that this machine's own groups are left alone
 	cfg.SIP.Listen = []listener{
 		{"udp", netip.MustParseAddrPort("127.0.0.1:0")}, {"tcp", netip.MustParseAddrPort("127.0.0.1:0")},

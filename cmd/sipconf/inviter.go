@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/sip"
@@ -20,8 +21,9 @@ const markHeader = "X-Sipconf-Call"
 
 // inviter is how the dialler sends its INVITEs: a dialout.Inviter over a sip.UA.
 type inviter struct {
-	ua   *sip.UA
-	name string // what the phones of colleagues show who are called, with ${ROOM}
+	ua     *sip.UA
+	name   string          // what the phones of colleagues show who are called, with ${ROOM}
+	ending <-chan struct{} // closed when the server shuts down: then nothing is waited for
 }
 
 // Invite sends one INVITE and returns when it is answered or has failed.
@@ -46,9 +48,36 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 				return ended(attempt)
 			default:
 				attempt.Cancel(cancelReason(context.Cause(ctx)))
+				if a.Settle {
+					i.settle(attempt)
+				}
 				return nil, ctx.Err()
 			}
 		}
+	}
+}
+
+// mostSettling is how long a cancelled attempt is waited for: as long as a transaction lasts.
+const mostSettling = 32 * time.Second
+
+// settle waits until the far side has said its last word on an attempt that was cancelled.
+func (i *inviter) settle(attempt *sip.Attempt) {
+	timer := time.NewTimer(mostSettling)
+	defer timer.Stop()
+	waits := func(over <-chan struct{}) bool {
+		select {
+		case <-over:
+			return true
+		case <-timer.C:
+		case <-i.ending:
+		}
+		return false
+	}
+	if !waits(attempt.Settled()) {
+		return
+	}
+	if call, err := attempt.Wait(context.Background()); err == nil { // it was answered just before, and Cancel has hung it up
+		waits(call.Gone())
 	}
 }
 
@@ -71,7 +100,7 @@ func (i *inviter) target(a *dialout.Attempt) (sip.Target, error) {
 	number, host := trunkFrom(&a.Trunk)
 	t := sip.Target{
 		URI: uri, From: sip.Identity{Number: number}, FromHost: host,
-		User: a.Trunk.User, Password: string(a.Trunk.Password), Timeout: 2 * mostRing,
+		User: a.Trunk.User, Password: string(a.Trunk.Password), Timeout: 2 * mostRing, Watch: a.Watch,
 	}
 	if a.Room != "" && a.Trunk.Internal {
 		// Colleagues see the room, and can dial it. Strangers do not: anybody may make a room with any number, and with it

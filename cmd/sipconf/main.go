@@ -16,6 +16,8 @@ const (
 	exitGood  = 0
 	exitFault = 1 // the command found something wrong, or could not do its work
 	exitUsage = 2 // the command line itself is wrong
+
+	exitNobody = 3 // of ctl: no server answers
 )
 
 // A process is what a command has of the world: where it writes, and its environment.
@@ -35,6 +37,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the conference server until SIGINT or SIGTERM."`
 	Demo    demoCmd    `cmd:"" help:"Run the server with three callers who talk to each other, and check what each of them hears."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, each fault with its line and key."`
+	Ctl     ctlCmd     `cmd:"" help:"Talk to the server that runs: how it does, who is in which room; mute and hang up."`
 	Groups  groupsCmd  `cmd:"" help:"Say who belongs to which group, and change it."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }
@@ -44,7 +47,7 @@ const description = `A conference server for telephones: SIP and RTP in one prog
 Every setting has a default, so "sipconf serve" runs without a configuration. Settings come from config.yaml, ` +
 	`and environment variables override it: SIPCONF_SIP_LISTEN is sip.listen. "sipconf check --print" shows what is in effect.
 
-Exit status: 0 good, 1 a fault, 2 a wrong command line.`
+Exit status: 0 good, 1 a fault, 2 a wrong command line; of ctl 3, no server answers.`
 
 func main() {
 	p := &process{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), trouble: groups.Trouble}
@@ -77,6 +80,9 @@ func run(p *process, args []string) int {
 	if err := command.Run(); err != nil {
 		if !errors.Is(err, errSilent) {
 			fmt.Fprintf(p.stderr, "sipconf: %v\n", err)
+		}
+		if errors.As(err, new(errNobody)) {
+			return exitNobody
 		}
 		return exitFault
 	}

@@ -21,6 +21,8 @@ func TestCommandLine(t *testing.T) {
 		{"check --help", exitGood, "--print", ""},
 		{"demo --help", exitGood, "--wav=FILE", ""},
 		{"serve --help", exitGood, "--config=FILE", ""},
+		{"ctl --help", exitGood, "3 no server answers", ""},
+		{"ctl mute --help", exitGood, "<call-or-number>", ""},
 		{"", exitUsage, "", `expected one of "serve"`},
 		{"chekc", exitUsage, "", `did you mean "check"`},
 		{"check --loud", exitUsage, "", "unknown flag --loud"},

@@ -8,6 +8,7 @@ import (
 	"github.com/sipconf/sipconf/attendant"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
+	"github.com/sipconf/sipconf/dialout/links"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/menu"
@@ -17,7 +18,7 @@ import (
 // begins to probe the trunks.
 func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
 	dialling := cfg.dialling()
-	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name}, s.numbersIn, log
+	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending}, s.numbersIn, log
 	dialling.Reserve = s.reserve
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {
@@ -47,20 +48,24 @@ func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) er
 		oc.Dialer = s.dialer
 	}
 	s.office = attendant.New(oc)
+	s.links = links.New(links.Config{Links: cfg.Links, Lines: cfg.Lines, Dialer: s.dialer, Connect: s.office.Connect, Tell: s.office.TellLine, Log: log})
 	return nil
 }
 
 // closeOffice calls nobody any more, and gives up whom it is calling.
 func (s *server) closeOffice() {
+	s.end()
 	s.called.Close()
-	s.dialer.Close()
+	s.dialer.Close() // before the links, which else would wait for the far sides that they are leaving
+	s.links.Close()
 }
 
-// numbersIn are the numbers of those who are in a room.
+// numbersIn are the numbers of the people who are in a room. A link's is not among them: it is the line's, behind which anybody may be, and that the
+// line is not dialled a second time is seen to by the claim that its call holds.
 func (s *server) numbersIn(room string) (numbers []string) {
 	shot, _ := s.rooms.Look(room)
 	for _, p := range shot.Participants {
-		if !p.Waiting {
+		if !p.Waiting && !p.Link {
 			numbers = append(numbers, p.Number)
 		}
 	}
@@ -68,8 +73,12 @@ func (s *server) numbersIn(room string) (numbers []string) {
 }
 
 // reserve keeps a seat for somebody who is to be called.
-func (s *server) reserve(room dialout.Room) (dialout.Seat, error) {
-	seat, err := s.rooms.ReserveInvited(room.Number, room.Incarnation)
+func (s *server) reserve(room dialout.Room, link bool) (dialout.Seat, error) {
+	reserve := s.rooms.ReserveInvited
+	if link {
+		reserve = s.rooms.ReserveLink
+	}
+	seat, err := reserve(room.Number, room.Incarnation)
 	switch {
 	case errors.Is(err, rooms.ErrDeserted), errors.Is(err, rooms.ErrClosed):
 		return nil, dialout.ErrRoomEnded

@@ -45,7 +45,8 @@ func (c *serveCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	log.Info("sipconf is serving", "version", ownVersion(), "listen", enumerate(s.Addrs()), "rtp", portsForm.write(cfg.Media.Ports))
+	log.Info("sipconf is serving", "version", ownVersion(), "listen", enumerate(s.Addrs()), "rtp", portsForm.write(cfg.Media.Ports),
+		"ctl", s.door.Path())
 	<-ctx.Done()
 	log.Info("ending: no new calls, hanging up", "calls", s.ua.Calls())
 	ending, cancel := context.WithTimeout(context.Background(), closeTime)

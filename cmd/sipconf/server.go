@@ -7,12 +7,16 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/sipconf/sipconf/attendant"
+	"github.com/sipconf/sipconf/control"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
+	"github.com/sipconf/sipconf/dialout/links"
 	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
@@ -32,17 +36,22 @@ type server struct {
 	ua        *sip.UA
 	dialer    *dialout.Dialer
 	called    *dialout.Groups
+	links     *links.Links
 	office    *attendant.Office
 	wired     chan struct{} // closed when all of these are there
-	listeners []listener    // as bound: with the real port where 0 was asked for
+	ending    chan struct{} // closed, by end, when the server shuts down
+	end       func()
+	listeners []listener // as bound: with the real port where 0 was asked for
 	clock     *clockWatch
 	metrics   *metrics
 	monitor   *monitor
+	door      *control.Door // nil: there is no control socket
+	began     time.Time
 }
 
 // newServer starts a server. Close ends it. The error says what to do where it
 // is the operator's.
-func newServer(cfg *Config, log *slog.Logger) (*server, error) {
+func newServer(cfg *Config, log *slog.Logger) (started *server, err error) {
 	numbers, err := plan.Compile(cfg.Numbers)
 	if err != nil {
 		return nil, err
@@ -55,11 +64,23 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prompts.folder: %w", err)
 	}
-	s := &server{log: log, plan: numbers, groups: store, wired: make(chan struct{})}
+	s := &server{
+		log: log, plan: numbers, groups: store, wired: make(chan struct{}), ending: make(chan struct{}), began: time.Now(),
+	}
+	s.end = sync.OnceFunc(func() { close(s.ending) })
 	sockets, err := s.listen(cfg.SIP.Listen)
 	if err != nil {
 		return nil, err
 	}
+	if s.door, err = openDoor(cfg.Ctl.Socket, usualSocket, log); err != nil {
+		closeAll(sockets)
+		return nil, err
+	}
+	defer func() {
+		if started == nil {
+			s.door.Close()
+		}
+	}()
 	// The directory needs the engine, and the engine tells the directory of a
 	// room that broke.
 	var directory atomic.Pointer[rooms.Directory]
@@ -78,6 +99,7 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	s.rooms = rooms.NewDirectory(rooms.Config{
 		Engine: s.engine, MaxParticipants: cfg.Rooms.MaxParticipants, MaxLegs: cfg.Rooms.MaxLegs,
 		Tones: cfg.Rooms.Tones, Log: log, OnEvent: s.hear,
+		OnPeople: func(room string, incarnation uint64, here bool) { s.links.People(room, incarnation, here) }, // nobody comes in before wired
 	})
 	directory.Store(s.rooms)
 	s.ua, err = sip.New(sip.Config{
@@ -101,6 +123,9 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 	close(s.wired)
 	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
 	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
+	if s.door != nil {
+		s.door.Serve(operated{s}, ownVersion(), log) // ends in Close
+	}
 	return s, nil
 }
 
@@ -178,9 +203,10 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	<-s.wired
 	name, number := call.Caller()
 	log := s.log.With("call", call.ID())
-	if room, ours := s.dialer.Ours(call.Extra(markHeader)); ours {
+	mark := dialout.ReadMark(call.Extra(markHeader))
+	if s.dialer.Ours(mark) {
 		s.count(outcomeLoop)
-		log.Warn("a call of ours has come back: the PBX leads that number to us, so it belongs into dialout.own", "number", call.Number(), "room", room)
+		log.Warn("a call of ours has come back: the PBX leads that number to us, so it belongs into dialout.own", "number", call.Number(), "room", mark.Room)
 		call.Reject(482, "Loop Detected")
 		return
 	}
@@ -198,6 +224,16 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 		return
 	}
 	defer seat.Release()
+	met := s.links.Meet(target.Room, number, mark, call.Done())
+	if met.Refused {
+		s.count(outcomeLoop)
+		log.Info("the far side of a link has called, but the link has its call already", "room", target.Room, "number", number)
+		call.Reject(482, "Loop Detected")
+		return
+	}
+	if met.Link {
+		seat.ForLink()
+	}
 
 	s.setFocus(call, target)
 	call.Ring()
@@ -209,6 +245,10 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	s.count(outcomeJoined)
 	p := seat.Join(call)
 	defer func() { p.Leave(call.Reason()) }() // before the call closes the leg, also when something below panics
+	if met.Link {
+		s.hold(call, met, dialout.Room{Number: target.Room, Incarnation: p.Incarnation()}, mark)
+		return
+	}
 	s.office.Serve(ctx, call, p, target.Room, target.Group)
 }
 
@@ -265,6 +305,7 @@ func (s *server) Close(ctx context.Context) error {
 	err := s.ua.Close(ctx, "server is shutting down")
 	s.office.Close()
 	s.rooms.Close()
+	s.door.Close()
 	s.monitor.close()
 	s.clock.close()
 	s.engine.Close()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -123,6 +124,23 @@ func Key(key byte, held time.Duration, rate int) []int16 {
 	for i := range sound {
 		turn := 2 * math.Pi * float64(i) / float64(rate)
 		sound[i] = int16(math.Round(7217 * (math.Sin(row*turn) + math.Sin(col*turn)))) // a sine of that peak is -10 dBm0
+	}
+	return sound
+}
+
+// Babble is made-up speech, syllables at -12 to -24 dBov: the same with the same number, something else with another one.
+func Babble(number uint64, length time.Duration, rate int) []int16 {
+	random := rand.New(rand.NewPCG(number, 1))
+	sound := make([]int16, int(length.Seconds()*float64(rate)))
+	frame := rate / 50
+	for at := 0; at < len(sound); {
+		loud, pitch := 11600*math.Pow(10, -float64(random.IntN(12))/20), 120+random.Float64()*100
+		end := min(at+(3+random.IntN(6))*frame, len(sound))
+		for ; at < end; at++ {
+			turn := 2 * math.Pi * pitch * float64(at) / float64(rate)
+			sound[at] = int16(loud * (math.Sin(turn) + 0.5*math.Sin(3*turn)))
+		}
+		at += (1 + random.IntN(4)) * frame
 	}
 	return sound
 }

@@ -1,0 +1,114 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// relayedKeys is the type of a body that says which key is pressed, and for how
+// long: "Signal=5\r\nDuration=160\r\n". No RFC has it; Cisco's phones began it.
+const relayedKeys = "application/dtmf-relay"
+
+// TakesInfo tells whether the peer has said, in its INVITE or in its answer to
+// ours, that it reads keys in INFO: by application/dtmf-relay in Accept, or dtmf
+// in Recv-Info (RFC 6086). That Allow lists INFO says nothing: Asterisk's always
+// does.
+func (c *Call) TakesInfo() bool { return c.infoKeys.Load() }
+
+// readsKeys looks for that in the message.
+func readsKeys(msg sipgo.Message) bool {
+	return namesType(msg, "accept", relayedKeys) || namesType(msg, "recv-info", "dtmf")
+}
+
+// namesType tells whether a list has the type, with whatever parameters.
+func namesType(msg sipgo.Message, header, want string) bool {
+	for _, h := range msg.GetHeaders(header) {
+		for part := range strings.SplitSeq(h.Value(), ",") {
+			name, _, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(name), want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SendInfo presses a key at the peer by INFO: '0' to '9', '*', '#' or 'A' to
+// 'D', for that long. It returns when the peer has taken it. One goes after the
+// other: those of others are waited for.
+//
+// The error says that the call is over (ErrEnded) or not answered yet, that the
+// peer has refused it, or that ctx is done before it has answered.
+func (c *Call) SendInfo(ctx context.Context, key byte, length time.Duration) error {
+	if strings.IndexByte("0123456789*#ABCD", key) < 0 {
+		return fmt.Errorf("%q is not a key", key)
+	}
+	result := make(chan error, 1)
+	send := func() { c.sendKey(ctx, key, length, result) }
+	if !c.post(func() {
+		if c.infos = append(c.infos, send); len(c.infos) == 1 {
+			send()
+		}
+	}) {
+		return ErrEnded
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-c.over:
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-result: // a result that is there wins
+		return err
+	case <-c.over:
+		return ErrEnded
+	default:
+		return ctx.Err()
+	}
+}
+
+// sendKey sends one INFO; result gets what has become of it.
+func (c *Call) sendKey(ctx context.Context, key byte, length time.Duration, result chan error) {
+	said := func(err error) {
+		result <- err
+		if c.infos = c.infos[1:]; len(c.infos) == 0 {
+			c.infos = nil
+			return
+		}
+		c.infos[0]()
+	}
+	switch {
+	case c.Phase == leaving:
+		said(ErrEnded)
+		return
+	case c.Phase != confirmed:
+		said(errors.New("the call is not answered yet"))
+		return
+	case ctx.Err() != nil:
+		said(ctx.Err())
+		return
+	}
+	req, err := c.Dialog.request(sipgo.INFO)
+	if err != nil {
+		said(err)
+		return
+	}
+	contentType := sipgo.ContentTypeHeader(relayedKeys)
+	req.AppendHeader(&contentType)
+	req.SetBody(fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", key, length.Milliseconds()))
+	c.askWithin(ctx, req, func(res *sipgo.Response, err error) {
+		switch {
+		case err != nil:
+			err = fmt.Errorf("INFO was not answered: %w", err)
+		case !res.IsSuccess():
+			err = fmt.Errorf("INFO was refused: %d %s", res.StatusCode, clean(res.Reason))
+		}
+		said(err)
+	})
+}
