@@ -18,7 +18,7 @@ type Config struct {
 
 	// Hear gets each event of the class user, one at a time. Its context ends with the Client. Those that come while sixteen
 	// wait for it are lost. nil: nobody hears.
-	Hear func(ctx context.Context, event Message)
+	Hear func(ctx context.Context, c *Client, event Message)
 	// Dial makes the connection; nil: over TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	Log  *slog.Logger // nil: nothing is logged
@@ -198,7 +198,7 @@ func (c *Client) hear(ctx context.Context) {
 		select {
 		case event := <-c.events:
 			if c.cfg.Hear != nil {
-				c.cfg.Hear(ctx, event)
+				c.cfg.Hear(ctx, c, event)
 			}
 		case <-ctx.Done():
 			return

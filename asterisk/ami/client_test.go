@@ -34,7 +34,7 @@ func (d *desk) Write(b []byte) (int, error) {
 	return d.log.Write(b)
 }
 
-func (d *desk) hear(_ context.Context, event ami.Message) {
+func (d *desk) hear(_ context.Context, _ *ami.Client, event ami.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.heard = append(d.heard, event)
@@ -311,7 +311,7 @@ func TestSlowListener(t *testing.T) {
 		m := amitest.New("sipconf", "")
 		slow := make(chan struct{})
 		heard := 0
-		c := ami.New(ami.Config{Address: "pbx", Username: "sipconf", Dial: m.Dial, Hear: func(context.Context, ami.Message) { <-slow; heard++ }})
+		c := ami.New(ami.Config{Address: "pbx", Username: "sipconf", Dial: m.Dial, Hear: func(context.Context, *ami.Client, ami.Message) { <-slow; heard++ }})
 		synctest.Wait()
 		m.Raise(strings.Repeat("Event: UserEvent\r\nUserEvent: One\r\n\r\n", 30))
 		synctest.Wait()
@@ -364,7 +364,7 @@ func TestCloseAtAnyTime(t *testing.T) {
 		"logging in": func(m *amitest.Manager, _ *ami.Config) { m.Behave(func(h *amitest.Habits) { h.Deaf = true }) },
 		"refused":    func(_ *amitest.Manager, c *ami.Config) { c.Secret = "another" },
 		"listening": func(_ *amitest.Manager, c *ami.Config) {
-			c.Hear = func(ctx context.Context, _ ami.Message) { <-ctx.Done() }
+			c.Hear = func(ctx context.Context, _ *ami.Client, _ ami.Message) { <-ctx.Done() }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

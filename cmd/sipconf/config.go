@@ -27,6 +27,7 @@ type Config struct {
 	Dialout    DialoutConfig
 	Groups     GroupsConfig
 	Menus      MenusConfig
+	Asterisk   AsteriskConfig
 	Prompts    PromptsConfig
 	Recordings RecordingsConfig
 	Metrics    MetricsConfig
@@ -89,6 +90,12 @@ func (c *Config) withoutPasswords() *Config {
 	for i := range shown.Trunks {
 		if shown.Trunks[i].Password != "" {
 			shown.Trunks[i].Password = "xxxxx"
+		}
+	}
+	shown.Asterisk.AMI = slices.Clone(c.Asterisk.AMI)
+	for i := range shown.Asterisk.AMI {
+		if shown.Asterisk.AMI[i].Secret != "" {
+			shown.Asterisk.AMI[i].Secret = "xxxxx"
 		}
 	}
 	return &shown

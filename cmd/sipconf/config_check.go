@@ -21,6 +21,7 @@ func (r *configReader) check() {
 	r.checkNumbers()
 	r.checkGroups()
 	r.checkDialout()
+	r.checkAMI()
 	r.checkPrompts()
 }
 

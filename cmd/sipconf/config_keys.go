@@ -33,6 +33,7 @@ var sections = []section{
 		"Without a trunk nobody can be called. For an Asterisk: - {name: pbx, address: \"sip:192.168.1.1:5060\", internal: true}"},
 	{dialoutPath, "How people are called, and whom one may call: docs/dialling.md."},
 	{groupsPath, "Who belongs to a group, the people that *100 calls together: docs/groups.md."},
+	{asteriskPath, "What sipconf asks of an Asterisk besides calls: that *1 between two phones makes a conference of their call. docs/asterisk.md."},
 	{menusPath, "Which keys do what in a room: docs/menus.md."},
 	{"prompts", "What is said to callers, and in which language: docs/prompts.md."},
 	{"recordings", "What hosts record of their rooms, with **4: docs/menus.md."},

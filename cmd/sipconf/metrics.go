@@ -123,7 +123,7 @@ var all = []figure{
 	counter("sipconf_ticks_skipped_total", "Ticks that never ran; everybody hears a gap.", func(s *scrape) float64 { return float64(s.media.Skipped) }),
 
 	counter("sipconf_panics_total", "Panics that were survived: please report them.", func(s *scrape) float64 {
-		return float64(s.media.Panics + s.server.ua.Counters.Panics.Load() + s.server.rooms.Stats().Panics + s.server.office.Panics() + s.server.dialer.Stats().Panics)
+		return float64(s.media.Panics + s.server.ua.Counters.Panics.Load() + s.server.rooms.Stats().Panics + s.server.office.Panics() + s.server.dialer.Stats().Panics + s.server.managers.panicked.Load())
 	}),
 	counter("sipconf_sip_refused_total", "SIP requests refused.", func(s *scrape) float64 { return float64(s.server.ua.Counters.Refused.Load()) }),
 	counter("sipconf_sip_untrusted_total", "SIP requests from outside sip.trusted.", func(s *scrape) float64 { return float64(s.server.ua.Counters.Untrusted.Load()) }),

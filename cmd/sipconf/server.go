@@ -35,6 +35,7 @@ type server struct {
 	office    *attendant.Office
 	wired     chan struct{} // closed when all of these are there
 	listeners []listener    // as bound: with the real port where 0 was asked for
+	managers  *managers
 	clock     *clockWatch
 	metrics   *metrics
 	monitor   *monitor
@@ -99,6 +100,7 @@ func newServer(cfg *Config, log *slog.Logger) (*server, error) {
 		panic(err)
 	}
 	close(s.wired)
+	s.managers = openManagers(cfg, s)               // ends in Close
 	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
 	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
 	return s, nil
@@ -260,6 +262,7 @@ func (s *server) Engine() *media.Engine { return s.engine }
 // most as long as ctx allows, and a little to clean up.
 func (s *server) Close(ctx context.Context) error {
 	s.monitor.draining.Store(true)
+	s.managers.close() // so that no two are sent here who are turned away
 	s.ua.Drain()
 	s.closeOffice()
 	err := s.ua.Close(ctx, "server is shutting down")

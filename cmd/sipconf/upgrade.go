@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipconf/sipconf/asterisk/ami"
+	"github.com/sipconf/sipconf/rooms"
+)
+
+// The outcomes by which upgrades are counted.
+const (
+	upgradeDone      = "done"
+	upgradeAgain     = "again" // the same call, a moment ago
+	upgradeMalformed = "malformed"
+	upgradeNoNumber  = "no_number"
+	upgradeRoomFull  = "room_full"
+	upgradeLocked    = "locked"
+	upgradeFull      = "server_full"
+	upgradeFailed    = "failed"
+)
+
+var upgradeOutcomes = []string{
+	upgradeDone, upgradeAgain, upgradeMalformed, upgradeNoNumber, upgradeRoomFull, upgradeLocked, upgradeFull, upgradeFailed,
+}
+
+const (
+	redirectTime = 5 * time.Second // that Asterisk may take
+	sameCall     = 5 * time.Second // in which a channel's second *1 is the first one again: two press at once, or one twice
+)
+
+// upgrader makes a conference of a call between two phones of one Asterisk: both keep their calls there, and the other end of each
+// becomes the room. It is the way of those two alone: whom it cannot bring into the room it leaves as they are.
+// Its functions are called by one goroutine.
+type upgrader struct {
+	pbx      manager
+	leads    func(number, room string) bool // whether who dials that number comes into that room
+	admits   func(room string, n int) error // why n callers would find no seat there
+	count    func(outcome string)
+	panicked *atomic.Uint64 // how many panics were survived
+	log      *slog.Logger
+
+	done map[string]time.Time // when channels were redirected, those of the last sameCall
+}
+
+// redirector is an *ami.Client.
+type redirector interface {
+	Redirect(ctx context.Context, channels [2]string, to ami.Place) error
+}
+
+// errAgain is no trouble.
+var errAgain = errors.New("it is becoming one already")
+
+// hear does what an event of the dialplan asks for, if it is about us.
+func (u *upgrader) hear(ctx context.Context, asterisk redirector, event ami.Message) {
+	defer func() {
+		if r := recover(); r != nil {
+			u.panicked.Add(1)
+			u.log.Error("panic in an upgrade: please report it", "err", r, "stack", string(debug.Stack()))
+		}
+	}()
+	request, ours, err := ami.ParseRequest(event)
+	if !ours {
+		return
+	}
+	outcome := upgradeMalformed
+	if err == nil {
+		outcome, err = u.upgrade(ctx, asterisk, request, time.Now())
+	}
+	u.count(outcome)
+	log := u.log.With("pbx", u.pbx.label(), "room", request.Room, "channel", request.Channels[0], "peer", request.Channels[1])
+	switch outcome {
+	case upgradeDone:
+		log.Info("a call between two has become a conference")
+	case upgradeAgain:
+		log.Debug("a call between two was to become a conference", "err", err)
+	case upgradeMalformed, upgradeFailed:
+		log.Warn("a call between two could not become a conference", "err", err)
+	default:
+		log.Info("a call between two could not become a conference", "err", err)
+	}
+}
+
+// upgrade sends both channels into the room, unless it is known that one of them would not get in.
+func (u *upgrader) upgrade(ctx context.Context, asterisk redirector, r ami.Request, now time.Time) (outcome string, err error) {
+	if u.again(r.Channels, now) {
+		return upgradeAgain, errAgain
+	}
+	to := u.pbx.place(r.Room)
+	if !u.leads(to.Exten, r.Room) {
+		return upgradeNoNumber, fmt.Errorf("the number %s does not lead to this room: see numbers in the configuration", to.Exten)
+	}
+	if err := u.admits(r.Room, len(r.Channels)); err != nil {
+		return admissionOutcome(err), err
+	}
+	ctx, cancel := context.WithTimeout(ctx, redirectTime)
+	defer cancel()
+	for _, channel := range r.Channels {
+		u.done[channel] = now
+	}
+	if err := asterisk.Redirect(ctx, r.Channels, to); err != nil {
+		for _, channel := range r.Channels {
+			delete(u.done, channel) // they may try once more
+		}
+		return upgradeFailed, err
+	}
+	return upgradeDone, nil
+}
+
+// again says whether one of the channels is on its way already, and forgets those that have arrived.
+func (u *upgrader) again(channels [2]string, now time.Time) bool {
+	for channel, at := range u.done {
+		if now.Sub(at) >= sameCall {
+			delete(u.done, channel)
+		}
+	}
+	for _, channel := range channels {
+		if _, ok := u.done[channel]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// admissionOutcome is what is counted when there are no seats.
+func admissionOutcome(err error) string {
+	switch {
+	case errors.Is(err, rooms.ErrRoomFull):
+		return upgradeRoomFull
+	case errors.Is(err, rooms.ErrLocked):
+		return upgradeLocked
+	}
+	return upgradeFull
+}
