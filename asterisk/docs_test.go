@@ -4,15 +4,13 @@ package asterisk_test
 
 import (
 	"net/netip"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/sipconf/sipconf/asterisk/rig"
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
-// TestE2EDialplanInAEL gives the AEL of docs/asterisk.md to a real Asterisk: it is read without
+// TestE2EDialplanInAEL gives the drop-in in AEL to a real Asterisk: it is read without
 // a warning, leads to sipconf, and tells the phone why sipconf refuses. A phone plays sipconf.
 func TestE2EDialplanInAEL(t *testing.T) {
 	t.Parallel()
@@ -31,35 +29,15 @@ func TestE2EDialplanInAEL(t *testing.T) {
 	t.Cleanup(peer.Close)
 	pbx := rig.Start(t, rig.Options{
 		Addr: "127.0.0.211", Ports: ports(39400), Sipconf: addr, Phones: phones,
-		AEL:      quoted(t, "ael"),
-		Dialplan: []string{"exten => _9X.,1,Goto(sipconf-ael,${EXTEN:1},1)", "exten => _9*X.,1,Goto(sipconf-ael,${EXTEN:1},1)"},
+		AEL: "#include \"sipconf/extensions.ael\"\n",
 	})
 	for _, number := range []string{"*15234", "5234"} {
-		if got := refused(t, "127.0.0.213", "101", pbx.URI("9"+number)); got != 486 {
+		if got := refused(t, "127.0.0.213", "101", pbx.URI(number)); got != 486 {
 			t.Errorf("%s: %d, want sipconf's 486", number, got)
 		}
 		if got, want := <-dialled, "sip:"+number+"@"+addr; got != want {
 			t.Errorf("sipconf was asked for %s, want %s", got, want)
 		}
 	}
-	for line := range strings.Lines(pbx.Log()) {
-		if strings.Contains(line, "] WARNING[") || strings.Contains(line, "] ERROR[") {
-			t.Errorf("Asterisk complains: %s", line)
-		}
-	}
-}
-
-// quoted is the first block of that language in docs/asterisk.md.
-func quoted(t *testing.T, language string) string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/asterisk.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, ok := strings.Cut(string(page), "\n```"+language+"\n")
-	if !ok {
-		t.Fatalf("docs/asterisk.md has no block of %s", language)
-	}
-	text, _, _ = strings.Cut(text, "\n```")
-	return text
+	complaints(t, pbx)
 }

@@ -143,6 +143,26 @@ func TestRedirect(t *testing.T) {
 	})
 }
 
+// TestRedirectNowhere: who would be hung up by it is not redirected.
+func TestRedirectNowhere(t *testing.T) {
+	at(t, func(h *amitest.Habits) { h.Nowhere = true }, func(d *desk) {
+		both, place := [2]string{"PJSIP/101-1", "PJSIP/102-2"}, ami.Place{Context: "sipconf-room", Exten: "*1101", Priority: 1}
+		if err := d.client.Redirect(d.Context(), both, place); err == nil || !strings.Contains(err.Error(), "has no *1101 in the context sipconf-room") {
+			d.Errorf("redirect: %v", err)
+		}
+		if asked := d.manager.Asked("Getvar"); len(asked) != 1 || asked[0].Get("Variable") != "DIALPLAN_EXISTS(sipconf-room,*1101,1)" {
+			d.Errorf("asked for %v", asked)
+		}
+		if sent := d.manager.Asked("Redirect"); len(sent) != 0 {
+			d.Errorf("sent: %q", sent)
+		}
+		d.manager.Behave(func(h *amitest.Habits) { h.Simple = true })
+		if err := d.client.Redirect(d.Context(), both, place); err != nil {
+			d.Errorf("without a function to ask: %v", err)
+		}
+	})
+}
+
 // TestRedirectIsCheckedBeforeItIsSent: nothing that could be another line, or several channels.
 func TestRedirectIsCheckedBeforeItIsSent(t *testing.T) {
 	at(t, nil, func(d *desk) {

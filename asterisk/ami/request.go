@@ -41,13 +41,20 @@ type Place struct {
 }
 
 // Redirect sends both channels to that place at once, so that neither is hung up because the other has gone. The error is also
-// what Asterisk says against it; the two then talk on as before, unless Asterisk says that the second one alone could not go.
+// what Asterisk says against it, or that there is no such place; the two then talk on as before, unless Asterisk says that the
+// second one alone could not go.
 func (c *Client) Redirect(ctx context.Context, channels [2]string, to Place) error {
 	if err := checkChannels(channels); err != nil {
 		return err
 	}
 	if !ValidContext(to.Context) || !ValidExten(to.Exten) || to.Priority < 1 {
 		return fmt.Errorf("%.80q, %.80q, %d is no place in a dialplan", to.Context, to.Exten, to.Priority)
+	}
+	if missing, err := c.missing(ctx, to); err != nil {
+		return err
+	} else if missing {
+		return fmt.Errorf("the dialplan of this Asterisk has no %s in the context %s, so that both would be hung up: is sipconf/extensions.conf included there, "+
+			"and the dialplan reloaded?", to.Exten, to.Context)
 	}
 	priority := fmt.Sprint(to.Priority)
 	r, err := c.Ask(ctx, Message{{"Action", "Redirect"},
@@ -58,6 +65,13 @@ func (c *Client) Redirect(ctx context.Context, channels [2]string, to Place) err
 		err = fmt.Errorf("the answer is: %.200q", r.Value("Message"))
 	}
 	return err
+}
+
+// missing says whether the dialplan says of itself that it has no such place. One without the function by which it could say so
+// (func_dialplan) is believed to have it.
+func (c *Client) missing(ctx context.Context, to Place) (bool, error) {
+	r, err := c.Ask(ctx, Message{{"Action", "Getvar"}, {"Variable", fmt.Sprintf("DIALPLAN_EXISTS(%s,%s,%d)", to.Context, to.Exten, to.Priority)}})
+	return err == nil && granted(r) && r.Value("Value") == "0", err
 }
 
 func checkChannels(channels [2]string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	upgradeDone      = "done"
 	upgradeAgain     = "again" // the same call, a moment ago
 	upgradeMalformed = "malformed"
+	upgradeLoop      = "loop" // one of them is in a room already
 	upgradeNoNumber  = "no_number"
 	upgradeRoomFull  = "room_full"
 	upgradeLocked    = "locked"
@@ -26,7 +28,7 @@ const (
 )
 
 var upgradeOutcomes = []string{
-	upgradeDone, upgradeAgain, upgradeMalformed, upgradeNoNumber, upgradeRoomFull, upgradeLocked, upgradeFull, upgradeFailed,
+	upgradeDone, upgradeAgain, upgradeMalformed, upgradeLoop, upgradeNoNumber, upgradeRoomFull, upgradeLocked, upgradeFull, upgradeFailed,
 }
 
 const (
@@ -47,6 +49,10 @@ type upgrader struct {
 
 	done map[string]time.Time // when channels were redirected, those of the last sameCall
 }
+
+// ownChannels is how the names of our own calls begin at an Asterisk with sipconf/pjsip.conf. Its sipconf/features.conf sees to it
+// that we are not asked to move them.
+const ownChannels = "PJSIP/sipconf-"
 
 // redirector is an *ami.Client.
 type redirector interface {
@@ -79,7 +85,7 @@ func (u *upgrader) hear(ctx context.Context, asterisk redirector, event ami.Mess
 		log.Info("a call between two has become a conference")
 	case upgradeAgain:
 		log.Debug("a call between two was to become a conference", "err", err)
-	case upgradeMalformed, upgradeFailed:
+	case upgradeMalformed, upgradeLoop, upgradeFailed:
 		log.Warn("a call between two could not become a conference", "err", err)
 	default:
 		log.Info("a call between two could not become a conference", "err", err)
@@ -90,6 +96,9 @@ func (u *upgrader) hear(ctx context.Context, asterisk redirector, event ami.Mess
 func (u *upgrader) upgrade(ctx context.Context, asterisk redirector, r ami.Request, now time.Time) (outcome string, err error) {
 	if u.again(r.Channels, now) {
 		return upgradeAgain, errAgain
+	}
+	if strings.HasPrefix(r.Channels[0], ownChannels) || strings.HasPrefix(r.Channels[1], ownChannels) {
+		return upgradeLoop, errors.New("one of them is a call of ours, so that two rooms would be one: is sipconf/features.conf there as it was shipped?")
 	}
 	to := u.pbx.place(r.Room)
 	if !u.leads(to.Exten, r.Room) {

@@ -135,6 +135,15 @@ func TestUpgradeRefused(t *testing.T) {
 	x.want(upgradeDone, 1)
 }
 
+// TestUpgradeOfARoom: a call of ours is not moved into another room.
+func TestUpgradeOfARoom(t *testing.T) {
+	x := newExchange(t, manager{Name: "pbx"})
+	x.presses("PJSIP/101-1", "PJSIP/sipconf-00000002", "101")
+	x.want(upgradeLoop, 0)
+	x.presses("PJSIP/sipconf-00000002", "PJSIP/101-1", "101")
+	x.want(upgradeLoop, 0)
+}
+
 // TestOtherEvents are none of our business.
 func TestOtherEvents(t *testing.T) {
 	x := newExchange(t, manager{Name: "pbx"})

@@ -33,6 +33,8 @@ type Habits struct {
 	Deaf      bool   // nothing is answered any more
 	Banner    string // empty: Asterisk's
 	Powerless bool   // the account may not redirect
+	Nowhere   bool   // the dialplan has no place at all
+	Simple    bool   // nor a function to ask it
 	Redirect  string // why a Redirect is refused; empty: it is not
 }
 
@@ -148,6 +150,12 @@ func (m *Manager) answer(conn net.Conn, a Action) {
 		if !h.Powerless {
 			rest += "Redirect: Redirect (transfer) a call.  (Priv: call,all)\r\n"
 		}
+	case name == "Getvar" && h.Simple:
+		result, rest = "Error", "Message: No such variable\r\n"
+	case name == "Getvar" && h.Nowhere:
+		rest = "Variable: " + a.Get("Variable") + "\r\nValue: 0\r\n"
+	case name == "Getvar":
+		rest = "Variable: " + a.Get("Variable") + "\r\nValue: 1\r\n"
 	case name == "Redirect" && h.Redirect != "":
 		result, rest = "Error", "Message: "+h.Redirect+"\r\n"
 	case name == "Redirect":
