@@ -48,6 +48,11 @@ func (a *Instance) boot() error {
 	if err := a.configure(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
+	return a.start()
+}
+
+// start runs the program and waits until it is fully booted; else it ends it again.
+func (a *Instance) start() error {
 	begin := time.Now()
 	var err error
 	if a.proc, err = startProcess(a.root, "/usr/sbin/asterisk", "-C", a.dir+"/etc/asterisk.conf", "-f"); err != nil {
@@ -64,6 +69,26 @@ func (a *Instance) boot() error {
 func (a *Instance) Close() {
 	a.proc.stop()
 	os.RemoveAll(filepath.Join(a.root, a.dir))
+}
+
+// Restart ends the instance and starts it again, with its configuration as that is now. Not for concurrent use with Close or PID.
+func (a *Instance) Restart() error {
+	a.proc.stop()
+	return a.start()
+}
+
+// Edit puts new in place of old in a file of the instance's configuration, such as "manager.conf". Asterisk reads it when it is
+// told to.
+func (a *Instance) Edit(file, old, new string) error {
+	path := filepath.Join(a.root, a.dir, "etc", file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), old) {
+		return fmt.Errorf("%s has no %q in it", file, old)
+	}
+	return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o644)
 }
 
 // PID is its process.
