@@ -4,14 +4,17 @@ package asterisk_test
 
 import (
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/sipconf/sipconf/asterisk/rig"
 	"github.com/sipconf/sipconf/bench/phone"
 )
 
-// TestE2EDialplanInAEL gives the drop-in in AEL to a real Asterisk: it is read without
-// a warning, leads to sipconf, and tells the phone why sipconf refuses. A phone plays sipconf.
+// TestE2EDialplanInAEL gives the drop-in in AEL, as docs/asterisk.md has it included, to a real
+// Asterisk: it is read without a warning, leads to sipconf, and tells the phone why sipconf
+// refuses. A phone plays sipconf.
 func TestE2EDialplanInAEL(t *testing.T) {
 	t.Parallel()
 	const addr = "127.0.0.212:5060"
@@ -29,7 +32,7 @@ func TestE2EDialplanInAEL(t *testing.T) {
 	t.Cleanup(peer.Close)
 	pbx := rig.Start(t, rig.Options{
 		Addr: "127.0.0.211", Ports: ports(39400), Sipconf: addr, Phones: phones,
-		AEL: "#include \"sipconf/extensions.ael\"\n",
+		AEL: inAEL(t),
 	})
 	for _, number := range []string{"*15234", "5234"} {
 		if got := refused(t, "127.0.0.213", "101", pbx.URI(number)); got != 486 {
@@ -40,4 +43,19 @@ func TestE2EDialplanInAEL(t *testing.T) {
 		}
 	}
 	complaints(t, pbx)
+}
+
+// inAEL is the AEL of docs/asterisk.md, and the context of the phones that sipconf may dial.
+func inAEL(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/asterisk.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(page), "\n```ael\n")
+	if !ok {
+		t.Fatal("docs/asterisk.md has no block of AEL")
+	}
+	text, _, _ = strings.Cut(text, "\n```")
+	return text + "\ncontext my-extensions { _10X => { Dial(PJSIP/${EXTEN},60); Hangup(${HANGUPCAUSE}); } }\n"
 }

@@ -34,7 +34,7 @@ func newDesks(t *testing.T, net, ports int, account string, change func(*rig.Opt
 	d := &desks{T: t, net: fmt.Sprintf("127.1.%d.", net), ports: ports, phones: map[string]*phone.Phone{}}
 	opts := rig.Options{
 		Addr: d.net + "21", Ports: rig.Ports{First: uint16(ports + 200), Last: uint16(ports + 299)}, Sipconf: d.net + "31:5060",
-		Manager: "s3cret", Dialplan: sipconfMayDial,
+		Manager: "s3cret", Dialplan: sipconfMayDial, Append: asksOften,
 	}
 	for i, name := range []string{"Anna", "Boris", "Clara", "Dora"} {
 		number := fmt.Sprint(101 + i)
@@ -50,8 +50,24 @@ func newDesks(t *testing.T, net, ports int, account string, change func(*rig.Opt
 	if opts.Manager == "s3cret" {
 		d.connected(1)
 	}
+	if opts.Sipconf == d.s.addr {
+		d.available()
+	}
 	return d
 }
+
+// available waits until Asterisk knows that sipconf is there.
+func (d *desks) available() {
+	d.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(d.pbx.CLI("pjsip show contacts"), " Avail "); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			d.Fatalf("for Asterisk sipconf is not there:\n%s", d.pbx.CLI("pjsip show contacts"))
+		}
+	}
+}
+
+// asksOften has Asterisk ask sipconf every two seconds whether it is there, and not twice at a time: a late no would undo a yes.
+var asksOften = []string{"[sipconf](+type=aor)", "qualify_frequency=2", "qualify_timeout=1.5"}
 
 // connected waits until sipconf has been connected to the manager so often.
 func (d *desks) connected(n int) {
@@ -147,11 +163,17 @@ func (d *desks) hangUp(room ...*caller) {
 	d.s.await(d.T, "no room is left", func() bool { return len(d.s.events("room gone")) == len(d.s.events("room created")) })
 }
 
-// inAEL has the rig take the dialplan in AEL.
-func inAEL(o *rig.Options) {
-	o.AEL = "#include \"sipconf/extensions.ael\"\n"
-	o.Dialplan = slices.Clone(o.Dialplan)
-	o.Dialplan[slices.Index(o.Dialplan, "[sipconf-out](+)")] = "[sipconf-out]"
+// endsCall: the first hangs up an ordinary call of two, and with it the other one's ends.
+func (d *desks) endsCall(first, other *caller) {
+	d.Helper()
+	if err := first.Hangup(within(d.T)); err != nil {
+		d.Errorf("%s hangs up: %v", first.name, err)
+	}
+	select {
+	case <-other.Done():
+	case <-within(d.T).Done():
+		d.Errorf("%s is still there", other.name)
+	}
 }
 
 // TestE2ECallBecomesConference is the article's first feature: Anna talks to Boris and presses *1. Both are in the room of her number.
@@ -162,10 +184,10 @@ func TestE2ECallBecomesConference(t *testing.T) {
 		change func(*rig.Options)
 	}{
 		{"extensions.conf", nil},
-		{"AEL", inAEL},
+		{"AEL", func(o *rig.Options) { o.AEL, o.Dialplan = inAEL(t), nil }},
 		{"direct media", func(o *rig.Options) { o.DirectMedia = true }},
 		{"keys by INFO", func(o *rig.Options) {
-			o.Append = []string{"[101](+type=endpoint)", "dtmf_mode=info"}
+			o.Append = append([]string{"[101](+type=endpoint)", "dtmf_mode=info"}, o.Append...)
 		}},
 	} {
 		t.Run(way.name, func(t *testing.T) {
@@ -421,6 +443,7 @@ func TestE2EManagerAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.connected(2)
+	d.available()
 	anna = d.dials("101", "102")
 	boris = d.picksUp("Boris", "102")
 	d.talk(anna, boris)
@@ -475,7 +498,8 @@ func TestE2EUpgradeRefused(t *testing.T) {
 			d.talk(anna, boris)
 			d.wantUpgrades(0)
 			d.wantJoined("101 Dora 104")
-			d.hangUp(anna, boris, dora)
+			d.endsCall(anna, boris)
+			d.hangUp(dora)
 		})
 	}
 }
@@ -572,18 +596,11 @@ func TestE2EStrangeNumbers(t *testing.T) {
 			return len(no) == before+1 && strings.Contains(no[before].Err, c.says)
 		})
 		d.talk(anna, boris)
-		if err := anna.Hangup(within(t)); err != nil {
-			t.Error(err)
-		}
-		select {
-		case <-boris.Done():
-		case <-within(t).Done():
-			t.Error("Boris is still there")
-		}
+		d.endsCall(anna, boris)
 	}
 	d.talk(clara, dora)
 	d.wantUpgrades(0)
-	d.hangUp(clara, dora)
+	d.endsCall(dora, clara)
 }
 
 // TestE2ETwoExchanges: two Asterisks, with channels of the same names, and *1 at both within a second.
@@ -592,10 +609,11 @@ func TestE2ETwoExchanges(t *testing.T) {
 	one := newDesks(t, 52, 38800, "secret: s3cret}, {name: second, address: 127.1.53.21, username: sipconf, secret: other", nil)
 	two := &desks{T: t, net: "127.1.53.", ports: 39200, phones: map[string]*phone.Phone{"102": picksUp(t, "102", "127.1.53.42:5060", 1130)}, s: one.s}
 	two.pbx = rig.Start(t, rig.Options{
-		Addr: "127.1.53.21", Ports: ports(39400), Sipconf: one.s.addr, Manager: "other",
+		Addr: "127.1.53.21", Ports: ports(39400), Sipconf: one.s.addr, Manager: "other", Append: asksOften,
 		Phones: []rig.Phone{{Name: "Igor", Number: "101"}, {Name: "Kira", Number: "102", Addr: "127.1.53.42:5060"}},
 	})
 	one.connected(2)
+	two.available()
 	anna, igor := one.dials("101", "102"), two.dials("101", "102")
 	boris, kira := one.picksUp("Boris", "102"), two.picksUp("Kira", "102")
 	one.talk(anna, boris)
@@ -628,4 +646,26 @@ func TestE2EAgainAndAgain(t *testing.T) {
 		d.hangUp(anna, boris)
 	}
 	d.wantUpgrades(20)
+}
+
+// TestE2EUnavailableServer: Asterisk believes that sipconf is not there, as it does for a while after sipconf was started anew. It
+// would hang both up.
+func TestE2EUnavailableServer(t *testing.T) {
+	t.Parallel()
+	d := newDesks(t, 55, 40000, theSecret, func(o *rig.Options) { o.Sipconf = "127.1.55.32:5060" })
+	for deadline := time.Now().Add(patience); !strings.Contains(d.pbx.CLI("pjsip show contacts"), "Unavail"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("for Asterisk it is there")
+		}
+	}
+	anna := d.dials("101", "102")
+	boris := d.picksUp("Boris", "102")
+	d.talk(anna, boris)
+	press(t, anna, "*1", false)
+	d.s.await(t, "it is Unavail", func() bool {
+		no := d.s.events(becomesNo)
+		return len(no) == 1 && strings.Contains(no[0].Err, "Unavail")
+	})
+	d.talk(anna, boris)
+	d.endsCall(anna, boris)
 }

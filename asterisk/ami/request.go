@@ -50,9 +50,12 @@ func (c *Client) Redirect(ctx context.Context, channels [2]string, to Place) err
 	if !ValidContext(to.Context) || !ValidExten(to.Exten) || to.Priority < 1 {
 		return fmt.Errorf("%.80q, %.80q, %d is no place in a dialplan", to.Context, to.Exten, to.Priority)
 	}
-	if missing, err := c.missing(ctx, to); err != nil {
+	// A dialplan without this function (func_dialplan) is believed to have the place.
+	exists, err := c.Evaluate(ctx, fmt.Sprintf("DIALPLAN_EXISTS(%s,%s,%d)", to.Context, to.Exten, to.Priority))
+	switch {
+	case err != nil:
 		return err
-	} else if missing {
+	case exists == "0":
 		return fmt.Errorf("the dialplan of this Asterisk has no %s in the context %s, so that both would be hung up: is sipconf/extensions.conf included there, "+
 			"and the dialplan reloaded?", to.Exten, to.Context)
 	}
@@ -67,11 +70,14 @@ func (c *Client) Redirect(ctx context.Context, channels [2]string, to Place) err
 	return err
 }
 
-// missing says whether the dialplan says of itself that it has no such place. One without the function by which it could say so
-// (func_dialplan) is believed to have it.
-func (c *Client) missing(ctx context.Context, to Place) (bool, error) {
-	r, err := c.Ask(ctx, Message{{"Action", "Getvar"}, {"Variable", fmt.Sprintf("DIALPLAN_EXISTS(%s,%s,%d)", to.Context, to.Exten, to.Priority)}})
-	return err == nil && granted(r) && r.Value("Value") == "0", err
+// Evaluate is the value of a function of the dialplan that belongs to no channel, such as DEVICE_STATE(PJSIP/101). It is empty where
+// Asterisk does not have the function.
+func (c *Client) Evaluate(ctx context.Context, function string) (string, error) {
+	r, err := c.Ask(ctx, Message{{"Action", "Getvar"}, {"Variable", function}})
+	if err != nil || !granted(r) {
+		return "", err
+	}
+	return r.Value("Value"), nil
 }
 
 func checkChannels(channels [2]string) error {

@@ -50,12 +50,16 @@ type upgrader struct {
 	done map[string]time.Time // when channels were redirected, those of the last sameCall
 }
 
+// ownEndpoint is what that Asterisk calls us.
+const ownEndpoint = "PJSIP/sipconf"
+
 // ownChannels is how the names of our own calls begin at an Asterisk with sipconf/pjsip.conf. Its sipconf/features.conf sees to it
 // that we are not asked to move them.
-const ownChannels = "PJSIP/sipconf-"
+const ownChannels = ownEndpoint + "-"
 
-// redirector is an *ami.Client.
-type redirector interface {
+// exchange is an *ami.Client.
+type exchange interface {
+	Evaluate(ctx context.Context, function string) (string, error)
 	Redirect(ctx context.Context, channels [2]string, to ami.Place) error
 }
 
@@ -63,7 +67,7 @@ type redirector interface {
 var errAgain = errors.New("it is becoming one already")
 
 // hear does what an event of the dialplan asks for, if it is about us.
-func (u *upgrader) hear(ctx context.Context, asterisk redirector, event ami.Message) {
+func (u *upgrader) hear(ctx context.Context, asterisk exchange, event ami.Message) {
 	defer func() {
 		if r := recover(); r != nil {
 			u.panicked.Add(1)
@@ -93,7 +97,7 @@ func (u *upgrader) hear(ctx context.Context, asterisk redirector, event ami.Mess
 }
 
 // upgrade sends both channels into the room, unless it is known that one of them would not get in.
-func (u *upgrader) upgrade(ctx context.Context, asterisk redirector, r ami.Request, now time.Time) (outcome string, err error) {
+func (u *upgrader) upgrade(ctx context.Context, asterisk exchange, r ami.Request, now time.Time) (outcome string, err error) {
 	if u.again(r.Channels, now) {
 		return upgradeAgain, errAgain
 	}
@@ -109,6 +113,9 @@ func (u *upgrader) upgrade(ctx context.Context, asterisk redirector, r ami.Reque
 	}
 	ctx, cancel := context.WithTimeout(ctx, redirectTime)
 	defer cancel()
+	if err := reaches(ctx, asterisk); err != nil {
+		return upgradeFailed, err
+	}
 	for _, channel := range r.Channels {
 		u.done[channel] = now
 	}
@@ -119,6 +126,16 @@ func (u *upgrader) upgrade(ctx context.Context, asterisk redirector, r ami.Reque
 		return upgradeFailed, err
 	}
 	return upgradeDone, nil
+}
+
+// reaches says why calls of that Asterisk do not come to us: it believes that we are not there, for up to qualify_frequency after our
+// start, and would hang them up. One whose endpoint has another name, or without the function, does not say.
+func reaches(ctx context.Context, asterisk exchange) error {
+	state, err := asterisk.Evaluate(ctx, "DEVICE_STATE("+ownEndpoint+")")
+	if err == nil && state == "UNAVAILABLE" {
+		err = errors.New("for Asterisk sipconf is Unavail, so that both would be hung up: pjsip show contacts says when it is there again")
+	}
+	return err
 }
 
 // again says whether one of the channels is on its way already, and forgets those that have arrived.

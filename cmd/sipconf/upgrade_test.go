@@ -15,25 +15,26 @@ import (
 	"github.com/sipconf/sipconf/rooms/plan"
 )
 
-// exchange is an Asterisk that redirects whom it is told to, and the rest of what an upgrader works with.
-type exchange struct {
+// fakeExchange is an Asterisk that redirects whom it is told to, and the rest of what an upgrader works with.
+type fakeExchange struct {
 	*testing.T
 	*upgrader
 	redirected []string // CHANNEL CHANNEL PLACE
 	refuses    error
 	full       error
+	device     string // what it believes of us
 	counted    []string
 	panicked   atomic.Uint64
 	log        lockedBuffer
 }
 
-func newExchange(t *testing.T, pbx manager) *exchange {
+func newExchange(t *testing.T, pbx manager) *fakeExchange {
 	t.Helper()
 	numbers, err := plan.Compile(plan.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exchange{T: t}
+	x := &fakeExchange{T: t}
 	x.upgrader = &upgrader{
 		pbx: pbx, panicked: &x.panicked, done: map[string]time.Time{},
 		leads:  func(number, room string) bool { return leads(numbers, number, room) },
@@ -44,7 +45,7 @@ func newExchange(t *testing.T, pbx manager) *exchange {
 	return x
 }
 
-func (x *exchange) Redirect(_ context.Context, channels [2]string, to ami.Place) error {
+func (x *fakeExchange) Redirect(_ context.Context, channels [2]string, to ami.Place) error {
 	if x.refuses != nil {
 		return x.refuses
 	}
@@ -52,14 +53,21 @@ func (x *exchange) Redirect(_ context.Context, channels [2]string, to ami.Place)
 	return nil
 }
 
+func (x *fakeExchange) Evaluate(_ context.Context, function string) (string, error) {
+	if function != "DEVICE_STATE(PJSIP/sipconf)" {
+		x.Errorf("asked for %s", function)
+	}
+	return x.device, nil
+}
+
 // presses is *1 at the first channel, whose number is room.
-func (x *exchange) presses(first, second, room string) {
+func (x *fakeExchange) presses(first, second, room string) {
 	x.hear(x.Context(), x, ami.Message{{Name: "Event", Value: "UserEvent"}, {Name: "UserEvent", Value: "ConferenceRequest"},
 		{Name: "Channel1", Value: first}, {Name: "Channel2", Value: second}, {Name: "Room", Value: room}})
 }
 
 // want is what the last press has come to, and how many redirects there were so far.
-func (x *exchange) want(outcome string, redirects int) {
+func (x *fakeExchange) want(outcome string, redirects int) {
 	x.Helper()
 	if n := len(x.counted); n == 0 || x.counted[n-1] != outcome || len(x.redirected) != redirects {
 		x.Errorf("counted %q, redirected %q: want %s last, and %d redirects\n%s", x.counted, x.redirected, outcome, redirects, &x.log)
@@ -130,7 +138,10 @@ func TestUpgradeRefused(t *testing.T) {
 			t.Errorf("room %q: the log says %s, want %q", c.room, log, c.says)
 		}
 	}
-	x.full, x.refuses = nil, nil
+	x.full, x.refuses, x.device = nil, nil, "UNAVAILABLE"
+	x.presses("PJSIP/101-1", "PJSIP/102-2", "101")
+	x.want(upgradeFailed, 0)
+	x.device = "NOT_INUSE"
 	x.presses("PJSIP/101-1", "PJSIP/102-2", "101")
 	x.want(upgradeDone, 1)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"strings"
 	"sync"
 )
 
@@ -34,7 +35,8 @@ type Habits struct {
 	Banner    string // empty: Asterisk's
 	Powerless bool   // the account may not redirect
 	Nowhere   bool   // the dialplan has no place at all
-	Simple    bool   // nor a function to ask it
+	Simple    bool   // there are no functions to ask for that
+	Device    string // what DEVICE_STATE says
 	Redirect  string // why a Redirect is refused; empty: it is not
 }
 
@@ -151,7 +153,9 @@ func (m *Manager) answer(conn net.Conn, a Action) {
 			rest += "Redirect: Redirect (transfer) a call.  (Priv: call,all)\r\n"
 		}
 	case name == "Getvar" && h.Simple:
-		result, rest = "Error", "Message: No such variable\r\n"
+		rest = "Variable: " + a.Get("Variable") + "\r\nValue: \r\n"
+	case name == "Getvar" && strings.HasPrefix(a.Get("Variable"), "DEVICE_STATE("):
+		rest = "Variable: " + a.Get("Variable") + "\r\nValue: " + h.Device + "\r\n"
 	case name == "Getvar" && h.Nowhere:
 		rest = "Variable: " + a.Get("Variable") + "\r\nValue: 0\r\n"
 	case name == "Getvar":
