@@ -227,11 +227,12 @@ func TestE2ECallBecomesConference(t *testing.T) {
 	}
 }
 
-// complaints fails the test if Asterisk has warned of something.
+// complaints fails the test if Asterisk has warned of something. What pjproject says of the order in which Asterisk loads its
+// modules is none of our business.
 func complaints(t *testing.T, pbx *rig.Asterisk) {
 	t.Helper()
 	for line := range strings.Lines(pbx.Log()) {
-		if strings.Contains(line, "] WARNING[") || strings.Contains(line, "] ERROR[") {
+		if (strings.Contains(line, "] WARNING[") || strings.Contains(line, "] ERROR[")) && !strings.Contains(line, "PJSIP_SAFE_MODULE") {
 			t.Errorf("Asterisk complains: %s", line)
 		}
 	}

@@ -121,7 +121,7 @@ func (r *configReader) checkManager(record string, m *manager) {
 		r.recordFault(record, "secret", "", errors.New("it has a line break or another control character in it, which no secret in manager.conf has"))
 	}
 	if m.Context != "" && !ami.ValidContext(m.Context) {
-		r.recordFault(record, "context", m.Context, errors.New("a context is letters, digits, and - _ ."))
+		r.recordFault(record, "context", m.Context, errors.New("a context is made of letters, digits, dots, _ and -"))
 	}
 	r.checkExten(record, m)
 }

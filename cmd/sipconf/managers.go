@@ -35,7 +35,10 @@ func openManagers(cfg *Config, s *server) *managers {
 		}
 		client := ami.New(ami.Config{ // ends in close
 			Address: pbx.Address, Username: pbx.Username, Secret: string(pbx.Secret), Log: s.log,
-			Hear: func(ctx context.Context, c *ami.Client, event ami.Message) { u.hear(ctx, c, event) },
+			Hear: func(ctx context.Context, c *ami.Client, event ami.Message) {
+				u.during(c.Stats().Logins)
+				u.hear(ctx, c, event)
+			},
 		})
 		m.clients, m.labels = append(m.clients, client), append(m.labels, label)
 	}

@@ -47,7 +47,8 @@ type upgrader struct {
 	panicked *atomic.Uint64 // how many panics were survived
 	log      *slog.Logger
 
-	done map[string]time.Time // when channels were redirected, those of the last sameCall
+	session uint64               // the manager's, by its number
+	done    map[string]time.Time // when channels were redirected, those of the last sameCall in this session
 }
 
 // ownEndpoint is what that Asterisk calls us.
@@ -65,6 +66,15 @@ type exchange interface {
 
 // errAgain is no trouble.
 var errAgain = errors.New("it is becoming one already")
+
+// during says in which session of the manager the next event has come. With a new one Asterisk may have started anew, and its
+// channels have the names of old ones.
+func (u *upgrader) during(session uint64) {
+	if session != u.session {
+		u.session = session
+		clear(u.done)
+	}
+}
 
 // hear does what an event of the dialplan asks for, if it is about us.
 func (u *upgrader) hear(ctx context.Context, asterisk exchange, event ami.Message) {

@@ -103,6 +103,12 @@ func TestOneUpgradePerCall(t *testing.T) {
 	x.want(upgradeAgain, 1)
 	x.presses("PJSIP/103-3", "PJSIP/104-4", "103")
 	x.want(upgradeDone, 2)
+	x.during(1) // Asterisk was started anew, and these are other calls
+	x.presses("PJSIP/101-1", "PJSIP/102-2", "101")
+	x.want(upgradeDone, 3)
+	x.during(1)
+	x.presses("PJSIP/101-1", "PJSIP/102-2", "101")
+	x.want(upgradeAgain, 3)
 	r := ami.Request{Channels: [2]string{"PJSIP/101-1", "PJSIP/102-2"}, Room: "101"}
 	if outcome, err := x.upgrade(t.Context(), x, r, time.Now().Add(sameCall)); outcome != upgradeDone || err != nil || len(x.done) != 2 {
 		t.Errorf("after a while: %s, %v, %v", outcome, err, x.done)
