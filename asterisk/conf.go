@@ -5,9 +5,9 @@ package asterisk
 
 import "embed"
 
-// Conf holds conf/pjsip.conf and conf/extensions.conf, to be copied unchanged into
-// /etc/asterisk/sipconf/. Neither knows sipconf's address: the head of pjsip.conf
-// shows the few lines that do, and that belong in the operator's own file.
+// Conf holds the folder conf, to be copied unchanged into /etc/asterisk/sipconf/. No
+// file in it knows an address or a secret: the head of each shows the few lines that
+// do, and that belong in the operator's own files.
 //
-//go:embed conf/*.conf
+//go:embed conf
 var Conf embed.FS

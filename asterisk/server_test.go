@@ -158,7 +158,7 @@ func (s *server) log() []string {
 
 // event is one line of sipconf's log.
 type event struct {
-	Msg, Call, Room, Name, Number, Digit, Reason, Outcome string
+	Msg, Call, Room, Name, Number, Digit, Reason, Outcome, Err string
 }
 
 // events are those lines of the log so far that have this message.

@@ -159,6 +159,35 @@ func TestLimits(t *testing.T) {
 	h.refuses("1", ErrClosed)
 }
 
+// TestAdmits: as many are admitted as would find seats, and no seat is kept for them.
+func TestAdmits(t *testing.T) {
+	h := newHouse(t, Config{MaxParticipants: 3, MaxLegs: 4})
+	want := func(number string, n int, want error) {
+		t.Helper()
+		if err := h.Admits(number, n); !errors.Is(err, want) {
+			t.Errorf("Admits(%s, %d): %v, want %v", number, n, err, want)
+		}
+	}
+	want("1", 3, nil)
+	want("1", 4, ErrRoomFull)
+	want("1", 5, ErrFull)
+	if got := h.Stats(); got != (Stats{}) {
+		t.Errorf("after questions alone: %+v", got)
+	}
+	h.seat("1")
+	want("1", 2, nil)
+	want("1", 3, ErrRoomFull)
+	want("2", 3, nil)
+	want("2", 4, ErrFull)
+	h.Lock("1", true)
+	want("1", 2, ErrLocked)
+	want("2", 2, nil)
+	h.Lock("1", false)
+	want("1", 2, nil)
+	h.Directory.Close()
+	want("1", 2, ErrClosed)
+}
+
 func TestJoinAndLeave(t *testing.T) {
 	h := newHouse(t, Config{Tones: true})
 	alice, bob := h.calls("alice"), h.calls("bob")

@@ -25,8 +25,7 @@ var etc embed.FS
 // them has a default. They are written empty, so that a warning in a log means
 // something.
 var defaults = []string{
-	"acl.conf", "ccss.conf", "cdr.conf", "cel.conf", "features.conf",
-	"manager.conf", "pjproject.conf", "udptl.conf",
+	"acl.conf", "ccss.conf", "cdr.conf", "cel.conf", "pjproject.conf", "udptl.conf",
 }
 
 // settings is what the templates in etc/ may name.
@@ -97,7 +96,7 @@ func dropIn(dir string) error {
 	if err != nil {
 		return err
 	}
-	names, err := fs.Glob(files, "*.conf")
+	names, err := fs.Glob(files, "*")
 	if err != nil {
 		return err
 	}

@@ -71,13 +71,31 @@ func (a *Instance) start() error {
 // stays, and Restart starts it again.
 func (a *Instance) Kill() { a.proc.Load().kill() }
 
-// Restart starts an instance again that was killed, with the configuration it had, and returns when it is fully booted.
-func (a *Instance) Restart() error { return a.start() }
+// Restart ends an instance, unless it was killed before, starts it again with its configuration as that is now, and returns when it is
+// fully booted.
+func (a *Instance) Restart() error {
+	a.proc.Load().stop()
+	return a.start()
+}
 
 // Close ends the instance, within five seconds, and removes its folder. Idempotent.
 func (a *Instance) Close() {
 	a.proc.Load().stop()
 	os.RemoveAll(filepath.Join(a.root, a.dir))
+}
+
+// Edit puts new in place of old in a file of the instance's configuration, such as "manager.conf". Asterisk reads it when it is
+// told to.
+func (a *Instance) Edit(file, old, new string) error {
+	path := filepath.Join(a.root, a.dir, "etc", file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), old) {
+		return fmt.Errorf("%s has no %q in it", file, old)
+	}
+	return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o644)
 }
 
 // PID is its process.

@@ -49,6 +49,10 @@ type Options struct {
 	// for the phones and for sipconf. The drop-in's own setting is no.
 	DirectMedia bool
 
+	// Manager is the secret of sipconf's account at the manager interface, at Addr, port 5038. With it *1 between two phones of
+	// this instance makes a conference of their call. Empty: neither.
+	Manager string
+
 	// Append are lines at the end of pjsip.conf. With Sipconf, until one of them begins
 	// another section they belong to the endpoint sipconf: "moh_passthrough=no" shows what an
 	// option of the drop-in is good for.
@@ -61,7 +65,8 @@ type Options struct {
 	// Dialplan are lines appended to the context "phones".
 	Dialplan []string
 
-	// AEL is the text of extensions.ael, the dialplan's other language.
+	// AEL is the text of extensions.ael, the dialplan's other language. With it the drop-in extensions.conf is not included, so
+	// that extensions.ael can be in its place.
 	AEL string
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Links      []links.Link
 	Lines      []links.Line
 	Menus      MenusConfig
+	Asterisk   AsteriskConfig
 	Prompts    PromptsConfig
 	Recordings RecordingsConfig
 	Metrics    MetricsConfig
@@ -93,6 +94,12 @@ func (c *Config) withoutPasswords() *Config {
 	for i := range shown.Trunks {
 		if shown.Trunks[i].Password != "" {
 			shown.Trunks[i].Password = "xxxxx"
+		}
+	}
+	shown.Asterisk.AMI = slices.Clone(c.Asterisk.AMI)
+	for i := range shown.Asterisk.AMI {
+		if shown.Asterisk.AMI[i].Secret != "" {
+			shown.Asterisk.AMI[i].Secret = "xxxxx"
 		}
 	}
 	return &shown

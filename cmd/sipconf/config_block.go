@@ -32,6 +32,8 @@ var blocks = []block{
 		func(c *Config) []string { return recordLines(policyFields, c.Dialout.Rules.Policies) }},
 	{groupListPath, "`{}`", groupListDoc, "{}", (*configReader).readGroupList,
 		func(c *Config) []string { return groupListLines(c.Groups.List) }},
+	{amiPath, "`[]`", amiDoc, "[]", (*configReader).readAMI,
+		func(c *Config) []string { return recordLines(amiFields, c.Asterisk.AMI) }},
 	{participantMenuPath, "that of config.yaml", participantMenuDoc, "{}", (*configReader).readParticipantMenu,
 		func(c *Config) []string { return menuLines(c.Menus.Participant) }},
 	{hostMenuPath, "that of config.yaml", hostMenuDoc, "{}", (*configReader).readHostMenu,

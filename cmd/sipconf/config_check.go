@@ -22,6 +22,7 @@ func (r *configReader) check() {
 	r.checkGroups()
 	r.checkDialout()
 	r.checkLinks()
+	r.checkAMI()
 	r.checkPrompts()
 }
 

@@ -27,6 +27,9 @@ func (r *configReader) readEnviron(environ []string) {
 			t.Password = dialout.Secret(text)
 			continue
 		}
+		if r.managersOfVariable(name, text) {
+			continue
+		}
 		if i < 0 {
 			r.unknownVariable(name)
 			continue
@@ -47,12 +50,17 @@ func (r *configReader) trunkOfVariable(name string) *dialout.Trunk {
 
 // trunkVariable is the name of the environment variable with a trunk's password: SIPCONF_TRUNKS_MY_PBX_PASSWORD of the trunk my-pbx.
 func trunkVariable(t *dialout.Trunk) string {
-	return variablePrefix + "TRUNKS_" + strings.Map(func(c rune) rune {
+	return variablePrefix + "TRUNKS_" + variableWord(t.Name) + "_PASSWORD"
+}
+
+// variableWord is a name as a part of that of a variable: MY_PBX for my-pbx.
+func variableWord(name string) string {
+	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' {
 			return c
 		}
 		return '_'
-	}, strings.ToUpper(t.Name)) + "_PASSWORD"
+	}, strings.ToUpper(name))
 }
 
 func (r *configReader) readVariable(k *key, name, text string) {

@@ -38,6 +38,7 @@ var sections = []section{
 		"retry (how long to wait before it is dialled again), ended and lost: docs/links.md. " +
 		"For instance: - {room: \"354233\", number: \"84957776675\", trunk: provider, dtmf: \"ww354233\"}"},
 	{linesPath, "Lines that several links share: each has a name, and a capacity, which is how many calls it takes at the same time (1): docs/links.md."},
+	{asteriskPath, "What sipconf asks of an Asterisk besides calls: that *1 between two phones makes a conference of their call. docs/asterisk.md."},
 	{menusPath, "Which keys do what in a room: docs/menus.md."},
 	{"prompts", "What is said to callers, and in which language: docs/prompts.md."},
 	{"recordings", "What hosts record of their rooms, with **4: docs/menus.md."},

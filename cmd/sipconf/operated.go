@@ -119,7 +119,7 @@ func (o operated) Silence(room, call string, silent bool) (control.Silenced, boo
 // panics are all that were survived.
 func (s *server) panics() uint64 {
 	return s.engine.Stats().Panics + s.ua.Counters.Panics.Load() + s.rooms.Stats().Panics + s.office.Panics() + s.dialer.Stats().Panics +
-		s.links.Panics() + s.door.Panics()
+		s.links.Panics() + s.door.Panics() + s.managers.panicked.Load()
 }
 
 // moment is a time as it is shown: in UTC, to the millisecond.

@@ -42,6 +42,7 @@ type server struct {
 	ending    chan struct{} // closed, by end, when the server shuts down
 	end       func()
 	listeners []listener // as bound: with the real port where 0 was asked for
+	managers  *managers
 	clock     *clockWatch
 	metrics   *metrics
 	monitor   *monitor
@@ -121,6 +122,7 @@ func newServer(cfg *Config, log *slog.Logger) (started *server, err error) {
 		panic(err)
 	}
 	close(s.wired)
+	s.managers = openManagers(cfg, s)               // ends in Close
 	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
 	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
 	if s.door != nil {
@@ -300,6 +302,7 @@ func (s *server) Engine() *media.Engine { return s.engine }
 // most as long as ctx allows, and a little to clean up.
 func (s *server) Close(ctx context.Context) error {
 	s.monitor.draining.Store(true)
+	s.managers.close() // so that no two are sent here who are turned away
 	s.ua.Drain()
 	s.closeOffice()
 	err := s.ua.Close(ctx, "server is shutting down")
