@@ -99,6 +99,9 @@ func (a *attendant) toAll(parts ...prompts.Part) rooms.Sound {
 	return a.office.sound(a.office.cfg.Language(a.room, ""), parts...)
 }
 
+// Removed is why somebody has left whom a host has sent away.
+const Removed = "removed by the host"
+
 // kickLast hangs up who came last and is no host, and no link, which would only be dialled again.  If he is being hung up already, it is the one
 // before.
 func (a *attendant) kickLast() {
@@ -111,7 +114,7 @@ func (a *attendant) kickLast() {
 		if last.ID == a.call.ID() || last.Waiting || last.Host || last.Link {
 			continue
 		}
-		if again := a.office.cfg.Rooms.Dismiss(a.room, last.ID, "removed by the host"); !again {
+		if again := a.office.cfg.Rooms.Dismiss(a.room, last.ID, Removed); !again {
 			a.say(prompts.Digits(last.Number), prompts.Dropped)
 			return
 		}

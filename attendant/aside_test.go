@@ -173,7 +173,8 @@ func TestInvitingWhileItRings(t *testing.T) {
 // The * that gives something up begins a sequence, but another * is another one; and after a pause it is forgotten, and that is no mistake of his.
 func TestTheStarThatGivesUp(t *testing.T) {
 	h := newHouse(t, nil)
-	a := &attendant{office: h.office, p: &rooms.Participant{}, log: slog.New(slog.NewTextHandler(&h.log, nil))}
+	a := &attendant{office: h.office, p: &rooms.Participant{}}
+	a.log.now.Store(slog.New(slog.NewTextHandler(&h.log, nil)))
 	a.interrupt('*')
 	a.press(t.Context(), '*')
 	if a.typed.Typed != "*" || a.forgiven {

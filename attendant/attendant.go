@@ -2,7 +2,6 @@ package attendant
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/sipconf/sipconf/dialout"
@@ -22,14 +21,14 @@ type Call interface {
 // lock guards.
 type attendant struct {
 	office *Office
-	call   Call
+	call   *line
 	p      *rooms.Participant
 	room   string
 	first  string // the number with which he came: under another one it is somebody else who is on the call
 	number string // now
 	host   bool
 	lang   string
-	log    *slog.Logger
+	log    logbook
 	keys   chan byte
 
 	dialled  string // the number by which he was brought in; empty: he has called
@@ -40,6 +39,10 @@ type attendant struct {
 	hashes   bool   // a # may come that ends a number, although the number has ended without it
 	invited  *guest // last; nil: nobody
 
+	served  bool        // he is in the room, and his keys are heard; guarded by Office.mu, and so are the next two
+	heir    *Succession // who is about to take his call's place; nil: nobody is
+	outside bool        // he was dialled, and is in the ante-room
+
 	away bool       // out of the talk, alone or with somebody whom he is bringing in; guarded by Office.asides
 	mate *attendant // who is out of the talk with him; guarded by Office.asides
 }
@@ -47,7 +50,7 @@ type attendant struct {
 // mostKeys is how many keys wait for an attendant who is busy.
 const mostKeys = 32
 
-// Serve serves the participant until his call is over.  group, unless it is empty, is called together for him first.
+// Serve serves the participant until his call is over, or another has taken its place (Succeed).  group, unless it is empty, is called together for him first.
 func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, room, group string) {
 	a := o.hire(call, p, room, "")
 	a.convenes = group != ""
@@ -61,8 +64,9 @@ func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, roo
 
 func (o *Office) hire(call Call, p *rooms.Participant, room, dialled string) *attendant {
 	_, number := call.Caller()
-	return &attendant{office: o, call: call, p: p, room: room, first: number, dialled: dialled,
-		log: o.cfg.Log.With("call", call.ID(), "room", room), keys: make(chan byte, mostKeys)}
+	a := &attendant{office: o, call: newLine(call), p: p, room: room, first: number, dialled: dialled, outside: dialled != "", keys: make(chan byte, mostKeys)}
+	a.log.open(o.cfg.Log, call, room)
+	return a
 }
 
 // conference is the one that he is in.
@@ -80,6 +84,7 @@ func (a *attendant) serve(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	pause.Stop()
+	a.office.beginService(a)
 	a.tellBack() // that a host has silenced the room; that it is recorded the room itself tells him
 	for {
 		select {

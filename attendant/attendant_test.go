@@ -156,6 +156,11 @@ func (g *groups) CallerLeft(call string) {
 	number, _, _ := strings.Cut(call, "-")
 	g.note("left " + number)
 }
+func (g *groups) CallerMoved(call, to string) {
+	from, _, _ := strings.Cut(call, "-")
+	number, _, _ := strings.Cut(to, "-")
+	g.note("moved " + from + " to " + number)
+}
 func (g *groups) EndRoom(room dialout.Room) {
 	g.note("ended " + room.Number)
 	g.mu.Lock()
@@ -243,7 +248,7 @@ func (h *house) enters(c *call, room, group string) {
 	p := seat.Join(c)
 	h.serves.Go(func() { // ends with the call
 		h.office.Serve(context.Background(), c, p, room, group)
-		p.Leave(c.reason)
+		p.LeaveWith(c.id, c.reason)
 	})
 }
 

@@ -81,6 +81,13 @@ func (c *comings) rename(call, number string) {
 	}
 }
 
+// move says that another call is in the place of that one.
+func (c *comings) move(call, to string) {
+	if i := c.index(call); i >= 0 {
+		c.Here[i].Call = to
+	}
+}
+
 func (c *comings) index(call string) int {
 	return slices.IndexFunc(c.Here, func(p person) bool { return p.Call == call })
 }

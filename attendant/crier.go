@@ -92,6 +92,8 @@ func (c *crier) note(e rooms.Event, now time.Time) bool {
 		r.join(now, e.Call, e.Number)
 	case e.Kind == rooms.Left:
 		r.leave(now, e.Call)
+	case e.Kind == rooms.Replaced:
+		r.move(e.Before, e.Call)
 	case e.Kind == rooms.Renamed:
 		r.rename(e.Call, e.Number)
 	case e.Kind == rooms.RoomGone:

@@ -9,6 +9,8 @@
 // comes and goes, and how its lines to other conferences are; the far side of such a line is a machine that wants keys first, and then a
 // conference.
 //
+// A call may take the place of another (Succession): then the attendant goes on, on the goroutine of that one.
+//
 // Goroutines: that of each call, which calls Serve and gets it back when the call is over; one for each guest who has come in, which
 // the office starts and which ends with his call; one for each dial-out of an attendant, which ends with the dial-out, for which
 // its attendant waits; one for each far side that is in, which Connect starts and which ends with its call; that of the crier, which New starts.  Close ends the crier and waits for all of them.

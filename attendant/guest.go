@@ -12,7 +12,7 @@ import (
 
 // guest is somebody who was dialled.  Until he is taken in he belongs to the goroutine that dialled.
 type guest struct {
-	call   Call
+	call   *line
 	number string
 	seat   *rooms.Seat
 	p      *rooms.Participant
@@ -30,7 +30,7 @@ func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialo
 			return nil
 		}
 	}
-	g := &guest{call: call, number: number, seat: seat, p: seat.Wait(call)}
+	g := &guest{number: number, seat: seat, p: seat.Wait(call)}
 	whole := false
 	defer func() {
 		if !whole { // a panic: nobody else knows that he is here
@@ -38,6 +38,7 @@ func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialo
 		}
 	}()
 	g.keys = o.hire(call, g.p, room.Number, number)
+	g.call = g.keys.call
 	o.enrol(g.keys)
 	whole = true
 	return g
@@ -55,8 +56,7 @@ func (g *guest) here() bool {
 
 // leave takes him out of the ante-room; a nil guest has never come.
 func (g *guest) leave(reason string) {
-	if g != nil {
-		g.keys.office.dismiss(g.keys)
+	if g != nil && !g.keys.office.dismiss(g.keys) {
 		g.p.Leave(reason)
 	}
 }
@@ -75,11 +75,12 @@ func (o *Office) takeIn(ctx context.Context, g *guest) dialout.State {
 	if o.closed {
 		return dialout.Cancelled
 	}
+	g.keys.outside = false
 	o.wg.Add(1)
 	go func() { // ends with the call; Close waits
 		defer o.wg.Done()
 		defer func() { g.leave(cmp.Or(g.call.Reason(), "internal error")) }() // of a panic: the call has not ended yet
-		defer func() { o.survived(recover(), "guest", g.keys.log, g.call) }()
+		defer func() { o.survived(recover(), "guest", g.keys.log.now.Load(), g.call) }()
 		g.keys.serve(during(ctx, g.call))
 	}()
 	return dialout.In

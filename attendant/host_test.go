@@ -17,7 +17,8 @@ func (h *house) answering(policy dialout.Policy, calls ...*call) {
 	h.script = func(_ context.Context, req dialout.Request, _ func(dialout.Change)) dialout.Result {
 		for _, c := range calls {
 			if c.number == req.Number {
-				return dialout.Result{Outcome: dialout.Outcome{State: dialout.Answered}, Call: c, Number: req.Number, Policy: policy}
+				return dialout.Result{Outcome: dialout.Outcome{State: dialout.Answered}, Call: c, Number: req.Number, Policy: policy,
+					Lease: dialout.Lease{Room: req.Room}}
 			}
 		}
 		return dialout.Result{Outcome: dialout.Outcome{State: dialout.Busy}, Number: req.Number}

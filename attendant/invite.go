@@ -79,7 +79,7 @@ func (a *attendant) dial(ctx context.Context, number string) (dialout.Outcome, *
 	go func() { // ends with Dial; results is waited for below
 		r := dialout.Result{Outcome: dialout.Outcome{State: dialout.Failed, Cause: dialout.Broken}, Number: number} // of a panic
 		defer func() { results <- r }()
-		defer func() { a.office.survived(recover(), "dial-out", a.log, nil) }()
+		defer func() { a.office.survived(recover(), "dial-out", a.log.now.Load(), nil) }()
 		r = a.office.cfg.Dialer.Dial(ctx, dialout.Request{Room: a.conference(), Caller: a.number, Number: number}, func(c dialout.Change) {
 			select {
 			case changes <- c:
@@ -168,7 +168,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 			return dialout.Outcome{State: dialout.Failed, Cause: dialout.RoomFull}, nil
 		}
 	}
-	g.call = call
+	g.call.take(call)
 	state := dialout.In
 	switch r.Policy {
 	case dialout.Press1:

@@ -6,8 +6,11 @@ import "context"
 // the dial-out that has brought him, which is over before.
 type lifetime struct {
 	context.Context
-	call Call
+	call ending
 }
+
+// ending is what ends: a call.
+type ending interface{ Done() <-chan struct{} }
 
 // Done is closed when the call has ended.
 func (l lifetime) Done() <-chan struct{} { return l.call.Done() }
@@ -23,6 +26,6 @@ func (l lifetime) Err() error {
 }
 
 // during is what is true of the call as long as it lasts.
-func during(ctx context.Context, call Call) context.Context {
+func during(ctx context.Context, call ending) context.Context {
 	return lifetime{context.WithoutCancel(ctx), call}
 }

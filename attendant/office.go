@@ -25,6 +25,7 @@ type Groups interface {
 	Report(room dialout.Room) dialout.Report
 	Arrived(room dialout.Room, number string)
 	CallerLeft(call string)
+	CallerMoved(call, to string)
 	EndRoom(room dialout.Room)
 }
 
@@ -70,6 +71,7 @@ type Office struct {
 	far    map[string]*farSide   // likewise: of links
 	wishes map[wish]wished
 	told   map[string]*rooms.Notices // by language
+	brings map[*bringing]struct{}
 	closed bool
 
 	asides sync.Mutex // guards who is aside, of all attendants
@@ -113,7 +115,7 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), atOnce: atOnce, prompt: promptTime}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
 	o.crier = newCrier(o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	return o
 }
@@ -158,6 +160,7 @@ func (o *Office) Hear(e rooms.Event) {
 	case rooms.Deserted, rooms.RoomGone:
 		o.forget(e.Room)
 		o.crier.forgetLines(conferenceOf(e))
+		o.endBringing(conferenceOf(e))
 		if o.cfg.Groups != nil {
 			o.cfg.Groups.EndRoom(conferenceOf(e))
 		}
@@ -169,7 +172,7 @@ func conferenceOf(e rooms.Event) dialout.Room {
 	return dialout.Room{Number: e.Room, Incarnation: e.Incarnation}
 }
 
-// enrol has the keys of a call go to its attendant, and dismiss ends that.
+// enrol has the keys of a call go to its attendant; dismiss ends that.
 func (o *Office) enrol(a *attendant) {
 	a.judge(a.first)
 	o.mu.Lock()
@@ -177,11 +180,11 @@ func (o *Office) enrol(a *attendant) {
 	o.serves[a.call.ID()] = a
 }
 
-func (o *Office) dismiss(a *attendant) {
+// beginService says that he is in the room: now another call may take the place of his.
+func (o *Office) beginService(a *attendant) {
 	o.mu.Lock()
-	delete(o.serves, a.call.ID())
-	o.mu.Unlock()
-	a.forsake(prompts.Left(a.number))
+	defer o.mu.Unlock()
+	a.served = true
 }
 
 // atOnce is for how long the same wish of two people is one: who presses the same keys meanwhile has not heard yet that it is done.

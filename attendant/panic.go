@@ -9,7 +9,7 @@ import (
 // whoever calls Serve; those on goroutines of ours are survived here.
 
 // survived takes a panic: it is counted, told, and the call is hung up; nil: it was nobody's.
-func (o *Office) survived(r any, where string, log *slog.Logger, call Call) {
+func (o *Office) survived(r any, where string, log *slog.Logger, call interface{ Hangup(reason string) }) {
 	if r == nil {
 		return
 	}

@@ -26,7 +26,7 @@ func (j *dial) attempt(ctx context.Context, way route, number string) (Call, Out
 	j.watch(Change{State: Trying, Number: number, Trunk: way.Name})
 	call, err := d.config.Inviter.Invite(inviting, Attempt{
 		Trunk: way.Trunk, Number: way.sent, Room: j.Room.Number, Caller: j.Caller, Mark: Mark{d.instance, j.Room.Number, j.Link}.String(),
-		Settle: j.Settle, Watch: j.Watch,
+		Settle: j.Settle, Watch: j.Watch, Replaces: j.Replaces,
 	}, func(p Progress) {
 		silence.Stop()
 		if p.State == Ringing && !rang.Swap(true) {

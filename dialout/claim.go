@@ -23,6 +23,8 @@ func (d *Dialer) begin(j *dial, key Key) Cause {
 		return AlreadyCalled
 	}
 	d.hold(&j.lease, key)
+	d.begun++
+	j.order, j.calling = d.begun, Calling{Room: j.Room, Number: j.Number}
 	d.dials[j] = struct{}{}
 	d.running.Add(1) // Done in dial
 	return ""

@@ -21,6 +21,10 @@ type Request struct {
 
 	Settle bool          // Dial returns without a call only when the far side has none any more, either; see [Inviter]
 	Watch  time.Duration // how long nothing may be heard of him before the call counts as lost; 0: as with all calls
+
+	// Replaces is the value of a Replaces header (RFC 3891): he is on a call with somebody, and that call becomes one with the room. The
+	// number says only whither the INVITE goes; it may be that of somebody who is in the room. Empty: he is called.
+	Replaces string
 }
 
 // Change is how far a dial-out has come: Queued, Trying or Ringing. It may be trying again after it
@@ -71,6 +75,9 @@ type dial struct {
 	spent   bool     // and over a trunk that is not internal: for RoomDaily and CallerDaily
 	last    spending // guarded by the Dialer's lock
 
+	order   uint64  // in which they were begun; never changes
+	calling Calling // how far it has come; guarded by the Dialer's lock
+
 	redirected int       // how many numbers of 302s were dialled
 	deadline   time.Time // until which it waits for lines
 }
@@ -96,21 +103,25 @@ func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Resu
 func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change), stands func()) Result {
 	number, cause := d.rules.Check(req.Number)
 	key := d.rules.Key(number)
+	if req.Replaces != "" {
+		key = Key("replaces " + req.Replaces) // nobody is in for that, and it is asked for once
+	}
 	if cause == "" && in[key] {
 		cause = AlreadyIn
 	}
 	if cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: cmp.Or(number, req.Number)}, 0)
 	}
-	watching := func(c Change) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	began := time.Now()
+	j := &dial{Request: req, dialer: d, stands: stands, giveUp: giveUp, deadline: began.Add(req.Wait)}
+	j.watch = func(c Change) {
+		j.advance(c.Number, Outcome{State: c.State})
 		if watch != nil {
 			d.guard("watching a dial-out", func() { watch(c) })
 		}
 	}
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	began := time.Now()
-	j := &dial{Request: req, dialer: d, watch: watching, stands: stands, giveUp: giveUp, deadline: began.Add(req.Wait)}
 	j.Ring = cmp.Or(req.Ring, d.config.Ring)
 	if cause := d.begin(j, key); cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
@@ -119,6 +130,7 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	r := Result{Outcome: failed(Broken), Number: number}
 	d.guard("dial-out", func() { r = j.run(ctx, number) })
 	d.end(j, &r)
+	j.advance(r.Number, r.Outcome)
 	return d.note(req, r, time.Since(began))
 }
 

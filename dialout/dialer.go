@@ -28,6 +28,10 @@ type Config struct {
 	// more who could want him, and any other when it is full. nil: there is always a place.
 	Reserve func(room Room, link bool) (Seat, error)
 
+	// OnChange hears how far each who is called has come, and how that ended: from many goroutines, of each person in order. It does not
+	// block. nil: nobody wants to know.
+	OnChange func(Calling)
+
 	Present  func(room string) []string // the numbers of those who are in the room, who are not dialled; nil: nobody is
 	Location *time.Location             // in which the day of Limits begins; nil: time.Local
 	Saved    *Saved                     // what another process has left; nil: nothing
@@ -59,6 +63,7 @@ type Dialer struct {
 	claims   map[place]*Lease
 	awaited  map[*Lease]chan struct{} // closed when the lease is dropped; of those that somebody waits for
 	dials    map[*dial]struct{}       // that are not over
+	begun    uint64                   // how many there were
 	waiting  []*waiter                // for a line, the longest waiting first
 	usage    Usage
 	outcomes map[Outcome]uint64

@@ -122,6 +122,17 @@ func (g *Groups) CallerLeft(call string) {
 	}
 }
 
+// CallerMoved tells that another call has taken the place of the one of that ID.
+func (g *Groups) CallerMoved(call, to string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p := range g.presses {
+		if p.call == call {
+			p.call = to
+		}
+	}
+}
+
 // GiveUp cancels what rings because the caller of the call of that ID has pressed the key. Who is in stays.
 func (g *Groups) GiveUp(call string) {
 	g.cancel(func(p *press) bool { return p.call == call }, ErrGivenUp)

@@ -690,6 +690,24 @@ func TestTheInviterGivesUp(t *testing.T) {
 	}
 }
 
+// Who has pressed the key takes his call over to another phone: it is that one which he leaves by.
+func TestTheCallerMoves(t *testing.T) {
+	gathering(t, pbx(), GroupsConfig{EndsWithCaller: true}, func(o *office) {
+		o.list("100", "101")
+		o.phone("101").rings(0).answers(20 * time.Second)
+		o.press(1)
+		time.Sleep(time.Second)
+		o.groups.CallerMoved(by("12").Call, "his mobile")
+		o.groups.CallerMoved("somebody else's", "x")
+		o.groups.CallerLeft(by("12").Call)
+		synctest.Wait()
+		o.wantReport("0 of 1; missing: 101: ringing")
+		o.groups.CallerLeft("his mobile")
+		synctest.Wait()
+		o.wantReport("0 of 1; missing: 101: cancelled")
+	})
+}
+
 func TestWhoComesByHimselfIsNotRung(t *testing.T) {
 	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
 		o.list("100", "101,104", "102", "103")

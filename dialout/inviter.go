@@ -45,6 +45,8 @@ type Attempt struct {
 	Mark   string        // goes into a header of ours: see [Dialer.Ours]
 	Settle bool          // see [Inviter]
 	Watch  time.Duration // how long nothing may be heard of him, nor an answer to a probe, before the call counts as lost; 0: as with all calls
+
+	Replaces string // the value of a Replaces header; empty: none
 }
 
 // Progress is a provisional response.

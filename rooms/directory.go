@@ -17,6 +17,7 @@ var (
 	ErrLocked   = errors.New("the room is locked")          // 403: who is in it decides
 	ErrClosed   = errors.New("the server is shutting down") // 503
 	ErrDeserted = errors.New("the conference is over")      // to somebody invited: nobody is inside who could have him
+	ErrTaken    = errors.New("there is such a room")        // to who wants a new one
 )
 
 // Engine is where rooms get their clocks; *media.Engine is one.
@@ -94,9 +95,14 @@ func NewDirectory(cfg Config) *Directory {
 // Reserve takes a seat in the room of that number, which is created if nobody has one there yet.
 // It is called before the call is answered, so that a full room can still say so. The error is
 // ErrRoomFull, ErrFull, ErrLocked or ErrClosed. The seat is either taken with Join or Wait, or given back with Release.
-func (d *Directory) Reserve(number string) (*Seat, error) {
+func (d *Directory) Reserve(number string) (*Seat, error) { return d.reserveIn(number, false) }
+
+// ReserveNew is Reserve in a room that does not exist yet; else the error is ErrTaken.
+func (d *Directory) ReserveNew(number string) (*Seat, error) { return d.reserveIn(number, true) }
+
+func (d *Directory) reserveIn(number string, fresh bool) (*Seat, error) {
 	loop := d.config.Engine.Loop() // before the lock, and in vain if there is a room already
-	s, created, err := d.reserve(number, loop)
+	s, created, err := d.reserve(number, loop, fresh)
 	if created {
 		s.room.loop.Do(s.room.begin)
 	}
@@ -145,8 +151,9 @@ func (d *Directory) ReserveLink(number string, incarnation uint64) (*Seat, error
 func (d *Directory) Lock(number string, locked bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.rooms[number]; r != nil {
+	if r := d.rooms[number]; r != nil && r.locked != locked {
 		r.locked = locked
+		d.events.put(Event{Kind: Changed, Room: number, Incarnation: r.incarnation})
 	}
 }
 
@@ -158,15 +165,29 @@ func (d *Directory) Locked(number string) bool {
 	return r != nil && r.locked
 }
 
+// Incarnation says which of the conferences under that number there is now; false: there is none.
+func (d *Directory) Incarnation(number string) (uint64, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.rooms[number]
+	if r == nil {
+		return 0, false
+	}
+	return r.incarnation, true
+}
+
 // reserve is the part of Reserve that only one may do at a time: two who find no room must not
 // make two.
-func (d *Directory) reserve(number string, loop *media.Loop) (s *Seat, created bool, err error) {
+func (d *Directory) reserve(number string, loop *media.Loop, fresh bool) (s *Seat, created bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return nil, false, ErrClosed
 	}
 	r, exists := d.rooms[number]
+	if exists && fresh {
+		return nil, false, ErrTaken
+	}
 	if err := d.full(r); err != nil {
 		return nil, false, err
 	}

@@ -188,6 +188,29 @@ func TestAdmits(t *testing.T) {
 	want("1", 2, ErrClosed)
 }
 
+// A room that nobody has had before is had by one, and is a room like any other then.
+func TestReserveNew(t *testing.T) {
+	h := newHouse(t, Config{MaxLegs: 2})
+	a, err := h.ReserveNew("48151623")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := h.ReserveNew("48151623"); !errors.Is(err, ErrTaken) || s != nil {
+		t.Errorf("the same again: %v, %v", s, err)
+	}
+	b := h.seat("48151623")
+	if s, err := h.ReserveNew("1"); !errors.Is(err, ErrFull) || s != nil {
+		t.Errorf("when all seats are taken: %v, %v", s, err)
+	}
+	a.Release()
+	b.Release()
+	if c, err := h.ReserveNew("48151623"); err != nil {
+		t.Error(err)
+	} else {
+		c.Release()
+	}
+}
+
 func TestJoinAndLeave(t *testing.T) {
 	h := newHouse(t, Config{Tones: true})
 	alice, bob := h.calls("alice"), h.calls("bob")
@@ -236,6 +259,9 @@ func TestJoinAndLeave(t *testing.T) {
 	h.Directory.Close() // and with it the journal
 	var kinds []string
 	for _, e := range h.events {
+		if e.Kind == Changed {
+			continue // how often that is depends on the tick that bob's mute and his hold fall into
+		}
 		kinds = append(kinds, strings.TrimSpace(e.Kind.String()+" "+e.Call+" "+e.Reason))
 		if (e.Kind == Left || e.Kind == RoomGone) && (e.Duration <= 0 || e.Duration > time.Minute) {
 			t.Errorf("%v of %s after %v", e.Kind, e.Call, e.Duration)

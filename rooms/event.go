@@ -28,6 +28,8 @@ const (
 	Spoke                       // the ear that is on him (Participant.Listen): he has said something, and is silent since 0.8 s
 	AskedAgain                  // the ear: he says once more what he said first (First), or last, when it was to be remembered
 	WentOn                      // the ear: he does not; he is silent for 2 s, or says something else
+	Replaced                    // another call is in his place now, under the same name; Before, Duration and Stats are those of the one that was
+	Changed                     // he is muted, silenced, on hold or aside, or is not any more; without a Call, the room is locked, or is not any more
 )
 
 var kindNames = [...]string{
@@ -36,6 +38,8 @@ var kindNames = [...]string{
 	MusicBegan: "music: not heard until it is over", MusicEnded: "music is over: heard again",
 	Renamed: "renamed", Unheard: "no sound comes from the caller", Deserted: "nobody is in the room any more",
 	KeysSent: "keys sent", Spoke: "the far side has spoken", AskedAgain: "the far side asks again", WentOn: "the far side asks nothing",
+	Replaced: "on another call now",
+	Changed:  "standing has changed",
 }
 
 // String is the message under which the event is logged.
@@ -55,6 +59,7 @@ type Event struct {
 	Call         string         // the participant's ID; empty for events of the room itself
 	Name, Number string         // the participant's
 	Link         bool           // who is a link, and no person
+	Before       string         // the call that he was on
 	First        bool           // what he asks again is the first that he said
 	Digit        byte           // '0' to '9', '*', '#', 'A' to 'D'
 	Reason       string         // why he left
@@ -66,7 +71,7 @@ type Event struct {
 // level is how loud the event is in the log: keys may be somebody's PIN, and talking comes too often.
 func (e Event) level() slog.Level {
 	switch e.Kind {
-	case Pressed, Talking, Quiet, KeysSent, Spoke, AskedAgain, WentOn:
+	case Pressed, Talking, Quiet, KeysSent, Spoke, AskedAgain, WentOn, Changed:
 		return slog.LevelDebug
 	case Unheard:
 		return slog.LevelWarn
@@ -86,8 +91,13 @@ func (e Event) attrs() []slog.Attr {
 	switch e.Kind {
 	case Joined, Renamed, MusicBegan, MusicEnded:
 		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number))
-	case Left:
-		attrs = append(attrs, slog.String("reason", e.Reason), slog.Duration("duration", e.Duration),
+	case Left, Replaced:
+		if e.Kind == Left {
+			attrs = append(attrs, slog.String("reason", e.Reason))
+		} else {
+			attrs = append(attrs, slog.String("before", e.Before), slog.String("name", e.Name), slog.String("number", e.Number))
+		}
+		attrs = append(attrs, slog.Duration("duration", e.Duration),
 			slog.Uint64("in", e.Stats.PacketsIn), slog.Uint64("out", e.Stats.PacketsOut), slog.Int64("lost", e.Stats.Lost),
 			slog.Duration("concealed", e.Stats.Concealed), slog.Uint64("strangers", e.Stats.Strangers),
 			slog.Uint64("unknown_type", e.Stats.UnknownType))

@@ -38,16 +38,16 @@ func TestTalkingIsToldAndEndsWithLeaving(t *testing.T) {
 	room.expect("talking call-bob")
 	bob.p.flags.muted = true
 	room.ticks(1)
-	room.expect("quiet call-bob")
+	room.expect("quiet call-bob", "standing has changed call-bob")
 	bob.p.flags.muted = false
 	room.ticks(settle)
-	room.expect("talking call-bob")
+	room.expect("standing has changed call-bob", "talking call-bob")
 	bob.renegotiates(func(s *media.Session) { s.Held = true })
 	room.ticks(2)
-	room.expect("quiet call-bob")
+	room.expect("quiet call-bob", "standing has changed call-bob")
 	bob.renegotiates(func(s *media.Session) { s.Held = false })
 	room.ticks(settle)
-	room.expect("talking call-bob")
+	room.expect("standing has changed call-bob", "talking call-bob")
 	bob.leaves("hung up")
 	room.expect("quiet call-bob", "left call-bob hung up")
 }
@@ -68,6 +68,32 @@ func TestKeysAreTold(t *testing.T) {
 	}
 }
 
+// TestStandingIsTold: whatever others can see of how somebody is there, once, when it changes; and nothing of who is in the ante-room.
+func TestStandingIsTold(t *testing.T) {
+	room := newQuietScene(t)
+	alice, bob := room.joins("alice", codec.PCMA), room.joins("bob", codec.PCMU)
+	room.ticks(2)
+	room.happened()
+	for _, change := range []func(){
+		func() { bob.p.flags.muted = true },
+		func() { bob.p.flags.silenced = true }, // and nothing changes in what he may do
+		func() { bob.p.flags.muted = false },
+		func() { bob.p.flags.silenced, bob.p.flags.aside = false, true },
+		func() { bob.p.flags.aside = false; bob.renegotiates(func(s *media.Session) { s.Held = true }) },
+		func() { bob.renegotiates(func(s *media.Session) { s.Held = false }) },
+	} {
+		change()
+		room.ticks(2)
+		room.expect("standing has changed call-bob")
+		room.ticks(2)
+		room.expect()
+	}
+	alice.p.phase = waiting
+	alice.p.flags.muted = true
+	room.ticks(2)
+	room.expect()
+}
+
 // TestWhoIsNotHeardIsToldOnce: after 5 s in which his sound could have come, with what came instead.
 func TestWhoIsNotHeardIsToldOnce(t *testing.T) {
 	room := newQuietScene(t)
@@ -79,7 +105,7 @@ func TestWhoIsNotHeardIsToldOnce(t *testing.T) {
 	erin.sendPacket(96, 0, make([]byte, 160))
 	room.happened()
 	room.ticks(patience - 1)
-	room.expect()
+	room.expect("standing has changed call-carol")
 	room.ticks(1)
 	var told []Event
 	for e, ok := room.events.take(); ok; e, ok = room.events.take() {
@@ -96,7 +122,7 @@ func TestWhoIsNotHeardIsToldOnce(t *testing.T) {
 
 	carol.renegotiates(func(s *media.Session) { s.Held = false })
 	room.ticks(patience)
-	room.expect("no sound comes from the caller call-carol")
+	room.expect("standing has changed call-carol", "no sound comes from the caller call-carol")
 	room.ticks(patience)
 	room.expect()
 }

@@ -96,6 +96,17 @@ func (s *scene) joins(name string, c *codec.Codec) *phone {
 // comes lets somebody call and come into the ante-room.
 func (s *scene) comes(name string, c *codec.Codec) *phone {
 	s.Helper()
+	ph := s.calls(name, c)
+	seat := &Seat{room: s.room}
+	seat.state.Store(taken)
+	ph.p = &Participant{id: "call-" + name, name: name, number: fmt.Sprint(99 + len(s.phones)), since: time.Now(), leg: ph.leg, seat: seat}
+	s.room.receive(ph.p)
+	return ph
+}
+
+// calls lets somebody call whom no room has taken in.
+func (s *scene) calls(name string, c *codec.Codec) *phone {
+	s.Helper()
 	port := uint16(20000 + 2*len(s.phones))
 	w := &wire{
 		local: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port),
@@ -107,10 +118,7 @@ func (s *scene) comes(name string, c *codec.Codec) *phone {
 		EventType: 101, EventRate: 8000, Ptime: 20 * time.Millisecond,
 	}
 	ph.leg.Update(ph.agreed)
-	seat := &Seat{room: s.room}
-	seat.state.Store(taken)
-	ph.p = &Participant{id: "call-" + name, name: name, number: fmt.Sprint(100 + len(s.phones)), since: time.Now(), leg: ph.leg, seat: seat}
-	s.room.receive(ph.p)
+	ph.p = &Participant{phase: gone}
 	s.phones = append(s.phones, ph)
 	return ph
 }

@@ -15,13 +15,19 @@ const (
 	newsOfSilence                  // his first packet should have come
 	newsOfKeys                     // he has pressed some
 	newsOfLine                     // of what a machine says, or of the keys that it is sent
+	newsOfRights                   // what he may do has changed
 )
 
 // pull takes a participant's frame of this tick, and says whether there is something to tell. It
 // touches nothing but him.
 func (p *Participant) pull(now int64) bool {
 	p.frame, p.news = p.leg.Pull(now), 0
-	p.rights = derive(p.phase, p.flags, p.leg.Held())
+	held := p.leg.Held()
+	p.rights = derive(p.phase, p.flags, held)
+	if seen := p.flags.standing(held); seen != p.standing {
+		p.standing = seen
+		p.news |= newsOfRights
+	}
 	p.speaks = p.leg.Heard() && !p.flags.muted
 	p.spoken = p.spoken || p.speaks
 	p.heard = p.rights.heard && p.speaks
@@ -59,6 +65,9 @@ func (r *Room) tell(p *Participant) {
 	}
 	if p.news&newsOfLine != 0 {
 		r.turnLine(p)
+	}
+	if p.news&newsOfRights != 0 && p.phase == inside {
+		r.events.put(p.event(Changed))
 	}
 	for _, digit := range p.leg.Digits() {
 		if p.own.keys {

@@ -354,7 +354,7 @@ func TestFullDisk(t *testing.T) {
 			d.tape.fill(false)
 			d.goes(1)
 			frames := d.ends(t)
-			if lost := int(d.put) - len(frames); lost < 50*c.lost || lost > 50*c.lost+10 {
+			if lost := int(d.put) - len(frames); lost < 50*c.lost || lost > 50*c.lost+12 { // what comes at the moment of a try may be before or behind it
 				t.Errorf("full for %d s: %d frames are lost, want %d s", c.full, lost, c.lost)
 			}
 			warnings := strings.Count(d.log.String(), "level=WARN")

@@ -39,3 +39,16 @@ func derive(p phase, f flags, held bool) rights {
 	}
 	return rights{heard: !f.muted && !f.silenced, hears: !f.deaf}
 }
+
+// standing is what others see of somebody's flags, and whether he is on hold.
+type standing uint8
+
+// standing is that of these flags.
+func (f flags) standing(held bool) (s standing) {
+	for i, set := range [...]bool{f.muted, f.silenced, f.aside, held} {
+		if set {
+			s |= 1 << i
+		}
+	}
+	return s
+}

@@ -41,9 +41,10 @@ type Call struct {
 	inviteKey string
 	number    string
 	source    string
-	extras    map[string]string // the X- headers of the peer's INVITE, by their names in small letters
-	overtaken *overtaker        // its CANCEL, if that came first
-	attempt   *Attempt          // what our INVITE has come to; nil: it was the peer's
+	extras    map[string]string    // the X- headers of the peer's INVITE, by their names in small letters
+	overtaken *overtaker           // its CANCEL, if that came first
+	attempt   *Attempt             // what our INVITE has come to; nil: it was the peer's
+	replaces  atomic.Pointer[Call] // see Replaces
 
 	mailbox   mailbox
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
@@ -97,7 +98,13 @@ type inbound struct {
 	req  *sipgo.Request
 	tx   *sipgo.ServerTx
 	done chan struct{}
+
+	claimed atomic.Bool
 }
+
+// claim takes the right to answer a request that may outlive its call; false:
+// somebody else has it.
+func (in *inbound) claim() bool { return in.claimed.CompareAndSwap(false, true) }
 
 // newCall makes the call that an initial INVITE asks for, or says why not.
 func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call, error) {
@@ -106,6 +113,10 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		return nil, err
 	}
 	timer, err := u.wantedTimer(req)
+	if err != nil {
+		return nil, err
+	}
+	replaced, err := u.replacedBy(req)
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +137,14 @@ func newCall(u *UA, e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) (*Call,
 		returned:   make(chan struct{}),
 		gone:       make(chan struct{}),
 		renamed:    make(chan struct{}, 1),
-		state:      state{session: session{Dialog: dialog, PeerUpdates: listed(req, "UPDATE", "allow")}, Timer: timer},
+		state:      state{session: session{Dialog: dialog, PeerUpdates: listed(req, "UPDATE", "allow"), PeerConfers: confers(req)}, Timer: timer},
 	}
-	c.settle = sync.OnceFunc(func() { u.settle(c); close(c.settled) })
+	c.replaces.Store(replaced)
+	c.settle = sync.OnceFunc(func() {
+		c.replaces.Store(nil) // or those who take over from one another would all be kept
+		u.settle(c)
+		close(c.settled)
+	})
 	identity := identityOf(req)
 	c.identity.Store(&identity)
 	c.infoKeys.Store(readsKeys(req))

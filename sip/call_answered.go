@@ -63,6 +63,7 @@ func (c *Call) establish(res *sipgo.Response) {
 	if !known || res.GetHeader("allow") != nil {
 		c.PeerUpdates = listed(res, "UPDATE", "allow")
 	}
+	c.PeerConfers = confers(res)
 }
 
 // dismiss ends a call as soon as its 2xx is acknowledged: no BYE goes before
@@ -130,6 +131,9 @@ func (c *Call) refused(res *sipgo.Response) {
 func (c *Call) leaveOut(res *sipgo.Response) bool {
 	less := false
 	for _, tag := range offered {
+		if tag == "replaces" && c.outgoing.Target.Replaces != "" {
+			continue // that is what it is all about
+		}
 		if listed(res, tag, "unsupported") && !slices.Contains(c.outgoing.Without, tag) {
 			c.outgoing.Without = append(c.outgoing.Without, tag)
 			less = true

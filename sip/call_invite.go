@@ -83,6 +83,7 @@ func (c *Call) buildInvite() (*sipgo.Request, error) {
 	req.AppendHeader(sipgo.NewHeader("Allow-Events", allowEvents))
 	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
 	c.extensions(req)
+	o.replacing(req)
 	if c.ua.config.UserAgent != "" {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
 	}
@@ -98,7 +99,7 @@ func (c *Call) buildInvite() (*sipgo.Request, error) {
 }
 
 // offered are the extensions that our INVITEs offer.
-var offered = []string{"timer", "100rel"}
+var offered = []string{"timer", "100rel", "replaces", "norefersub"}
 
 // extensions says in the INVITE which of them we know, but for those that the
 // peer does not want to hear of.

@@ -35,6 +35,7 @@ type session struct {
 	Agreed      sdp.Agreed // what was agreed last
 	Offered     bool       // Sent is an offer and its answer is to come: in an ACK, or in the answer to our INVITE
 	PeerUpdates bool       // the peer lists UPDATE in Allow
+	PeerConfers bool       // and conference in Allow-Events
 	RSeq        uint32     // of the last reliable provisional response (RFC 3262); 0: none yet
 	Revised     bool       // an UPDATE in the early dialog has changed what the INVITE was answered with
 }
@@ -100,6 +101,7 @@ func (c *Call) close() {
 		c.dismissing = false
 		c.letGo()
 	}
+	c.ua.subscriptions.leave(c)
 	c.mailbox.close()
 	close(c.gone)
 	c.settle()
@@ -255,10 +257,14 @@ func (c *Call) serve(in *inbound) {
 		c.update(in)
 	case sipgo.INFO:
 		c.info(in)
+	case sipgo.SUBSCRIBE:
+		c.subscribe(in)
+	case sipgo.REFER:
+		c.refer(in)
+	case sipgo.NOTIFY: // we have subscribed to nothing; 481 would be said of the whole dialog (RFC 5057 section 5.1)
+		c.refuse(in, refuse(statusBadEvent, "Bad Event", "Allow-Events", allowEvents))
 	case sipgo.OPTIONS:
-		res := c.ua.response(req, sipgo.StatusOK, "OK", capabilities()...)
-		res.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
-		c.reply(in, res)
+		c.reply(in, c.ua.abilities(req))
 	default:
 		c.refuse(in, refuse(sipgo.StatusMethodNotAllowed, "Method Not Allowed", "Allow", allowedMethods))
 	}

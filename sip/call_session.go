@@ -218,6 +218,10 @@ func (c *Call) reinvite(in *inbound) {
 		c.refuse(in, refuse(sipgo.StatusInternalServerError, "First INVITE Pending", "Retry-After", "3"))
 		return
 	}
+	if in.req.GetHeader("replaces") != nil { // this dialog is there already
+		c.refuse(in, refuse(sipgo.StatusBadRequest, "Replaces Within A Call"))
+		return
+	}
 	timer, err := c.ua.wantedTimer(in.req)
 	if err != nil {
 		c.refuse(in, refusalOf(err))

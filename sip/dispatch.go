@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -55,7 +56,13 @@ func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	if req.IsCancel() {
 		return u.cancel(req, tx)
 	}
-	if req.IsInvite() && e.fresh(req) {
+	if makesDialogs(req) && e.fresh(req) {
+		switch req.Method {
+		case sipgo.SUBSCRIBE:
+			return u.subscribe(e, req, tx)
+		case sipgo.REFER:
+			return u.refer(e, req, tx)
+		}
 		return u.invite(e, req, tx)
 	}
 	if tag, _ := req.To().Params.Get("tag"); tag != "" {
@@ -63,7 +70,7 @@ func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	}
 	switch req.Method {
 	case sipgo.OPTIONS:
-		return u.options(req, tx)
+		return u.options(e, req, tx)
 	default: // BYE, UPDATE, INFO and ACK make no sense outside a dialog
 		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
@@ -72,9 +79,10 @@ func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 // inDialog hands a request to its call and waits until it is answered.
 func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) error {
 	remoteTag, _ := req.From().Params.Get("tag")
-	call := u.find(dialogID{req.CallID().Value(), localTag, remoteTag})
+	id := dialogID{req.CallID().Value(), localTag, remoteTag}
+	call := u.find(id)
 	if call == nil {
-		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+		return u.inHome(id, req, tx)
 	}
 	if call.mailbox.full() && !req.IsAck() {
 		return refuse(sipgo.StatusServiceUnavailable, "Too Many Requests", "Retry-After", "5")
@@ -94,8 +102,12 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) e
 			case <-in.done:
 				return nil
 			default:
-				return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 			}
+			if !in.claim() {
+				<-in.done
+				return nil
+			}
+			return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		}
 	}
 }
@@ -103,6 +115,9 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) e
 // invite starts a call and stays with its transaction until the ACK.
 func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	call, err := newCall(u, e, req, tx)
+	if err != nil && u.knows(req) {
+		return nil // a duplicate that outlived its transaction: what it was to replace may be gone
+	}
 	if err != nil {
 		return err
 	}
@@ -185,14 +200,35 @@ func (u *UA) onCancel(key string) {
 
 // options answers as an INVITE would be answered (RFC 3261 section 11.2):
 // Asterisk's qualify and every monitoring asks this.
-func (u *UA) options(req *sipgo.Request, tx *sipgo.ServerTx) error {
+//
+// Who asks the number of a room that is there learns that it is a focus (RFC
+// 4579 section 5.2).
+func (u *UA) options(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	if u.closing() {
 		return refuse(sipgo.StatusServiceUnavailable, "Service Unavailable", "Retry-After", "10")
 	}
-	res := u.response(req, sipgo.StatusOK, "OK", capabilities()...)
-	res.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	res := u.abilities(req)
+	if number := dialled(req); number != "" {
+		d := Dialog{Focus: number, Host: e.hostFor(req.Source()).String(), Port: int(e.local.Port()), Transport: e.network}
+		contact := d.contact()
+		if !u.conferenceAt(req, number) {
+			contact.Params = contact.Params.Remove("isfocus")
+		}
+		res.AppendHeader(contact)
+	}
 	tx.Respond(res)
 	return nil
+}
+
+// conferenceAt tells whether there is a conference at a number, as somebody who
+// asks would be told who is in it.
+func (u *UA) conferenceAt(req *sipgo.Request, number string) bool {
+	at := slices.IndexFunc(u.config.Packages, func(p Package) bool { return p.Event == "conference" })
+	if at < 0 {
+		return false
+	}
+	_, exists := u.config.Packages[at].Find(Subscriber{Number: number, Caller: identityOf(req), Source: req.Source()})
+	return exists
 }
 
 // strayResponse acknowledges again a 2xx whose transaction is gone: its ACK

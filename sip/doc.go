@@ -19,6 +19,10 @@
 // is a dialog, and all but one are ended. To follow a redirection, or to try
 // another trunk, is for the program.
 //
+// Somebody may be told of something (a subscription, RFC 6665): of what the
+// program has to tell, by event packages, or of what has become of a REFER, by
+// which he has asked us to call a third one (a Referral).
+//
 // Words: a Dialog is RFC 3261 section 12 state as plain data; a Call is one
 // dialog, the session agreed in it and its media.Leg; an endpoint is one
 // listening socket with sipgo's layers on it; the gate stands between a socket

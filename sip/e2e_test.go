@@ -21,7 +21,7 @@ import (
 
 // inRealWorld is inWorld on real sockets and in real time: UDP and TCP, IPv4
 // and IPv6, all on loopback.
-func inRealWorld(t *testing.T, story func(w *world, addrs map[string]string)) {
+func inRealWorld(t *testing.T, story func(w *world, addrs map[string]string), changes ...func(*Config)) {
 	t.Helper()
 	w := &world{t: t, calls: make(chan *Call, 64)}
 	config := Config{
@@ -54,6 +54,9 @@ func inRealWorld(t *testing.T, story func(w *world, addrs map[string]string)) {
 			listener.Packet, addrs[name] = l, l.LocalAddr().String()
 		}
 		config.Listeners = append(config.Listeners, listener)
+	}
+	for _, change := range changes {
+		change(&config)
 	}
 	ua, err := New(config, w.answerAll)
 	if err != nil {

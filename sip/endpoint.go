@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -53,6 +54,18 @@ var library = sync.OnceFunc(func() {
 	sipgo.SetDefaultLogger(slog.New(slog.DiscardHandler))
 })
 
+// parser is sipgo's, but for Refer-To and Referred-By: of those it forgets what
+// it does not understand, and splits them at commas. They are left as text.
+func parser() *sipgo.Parser {
+	known := maps.Clone(sipgo.DefaultHeadersParser())
+	delete(known, "refer-to")
+	delete(known, "referred-by")
+	return sipgo.NewParser(sipgo.WithHeadersParsers(known))
+}
+
+// messages is the parser of those who have no transport layer.
+var messages = parser()
+
 func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	library()
 	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log, responses: u.responded}
@@ -82,7 +95,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	e.local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
 
 	quiet := slog.New(slog.DiscardHandler)
-	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, sipgo.NewParser(), nil,
+	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, parser(), nil,
 		sipgo.WithTransportLayerLogger(quiet),
 		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime, DialerCreate: dialer}}))
 	guard.sources = func() int { return e.transport.Pool("udp").Size() }
@@ -169,7 +182,7 @@ func (e *endpoint) arrived(msg sipgo.Message) {
 		}
 	}
 	// CANCEL too: its answer carries the tag of the INVITE's (9.2).
-	if to := req.To(); (req.IsInvite() || req.IsCancel()) && to != nil && !to.Params.Has("tag") {
+	if to := req.To(); (makesDialogs(req) || req.IsCancel()) && to != nil && !to.Params.Has("tag") {
 		to.Params.Add("tag", e.tag(req))
 	}
 }
@@ -182,7 +195,13 @@ func (e *endpoint) recovered() {
 	}
 }
 
-// tag is the To tag that an INVITE without one gets from us.
+// makesDialogs tells whether a request without a To tag may make a dialog (RFC
+// 3261 section 12.1, RFC 6665 section 4.4.1, RFC 3515 section 2.4.4).
+func makesDialogs(req *sipgo.Request) bool {
+	return req.IsInvite() || req.Method == sipgo.SUBSCRIBE || req.Method == sipgo.REFER
+}
+
+// tag is the To tag that such a request gets from us.
 func (e *endpoint) tag(req *sipgo.Request) string {
 	h := sha256.New()
 	h.Write(e.secret[:])
@@ -190,7 +209,7 @@ func (e *endpoint) tag(req *sipgo.Request) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// fresh tells whether an INVITE came without a To tag: outside any dialog.
+// fresh tells whether such a request came without a To tag: outside any dialog.
 func (e *endpoint) fresh(req *sipgo.Request) bool {
 	tag, _ := req.To().Params.Get("tag")
 	return tag == e.tag(req)

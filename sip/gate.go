@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	sipgo "github.com/emiago/sipgo/sip"
 	"golang.org/x/time/rate"
 )
 
@@ -144,7 +143,7 @@ func readable(data []byte) (err error) {
 			err = fmt.Errorf("the parser panicked: %v", r)
 		}
 	}()
-	_, err = sipgo.ParseMessage(data)
+	_, err = messages.ParseSIP(data)
 	return err
 }
 

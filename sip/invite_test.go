@@ -25,7 +25,7 @@ func TestWeCallAndThePeerHangsUp(t *testing.T) {
 		}
 		c := p.rung()
 		for name, want := range map[string]string{
-			"Contact": "<sip:5234@127.0.0.1:5060>;isfocus", "Allow": allowedMethods, "Supported": "timer, 100rel", "Accept": "application/sdp",
+			"Contact": "<sip:5234@127.0.0.1:5060>;isfocus", "Allow": allowedMethods, "Supported": "timer, 100rel, replaces, norefersub", "Accept": "application/sdp",
 			"Session-Expires": "1800", "Min-SE": "90", "User-Agent": "sipconf/test", "X-Sipconf-Via": "abc", "Max-Forwards": "70",
 			"Content-Type": "application/sdp", "To": "<sip:200@127.0.0.1>",
 		} {
@@ -505,8 +505,8 @@ func Test420LeavesOutWhatThePeerDoesNotSupport(t *testing.T) {
 		a := w.dials(p)
 		p.rung().refuses(420, "Unsupported: 100rel")
 		again := p.rung()
-		wantHeader(t, again.invite, "Supported", "timer")
-		again.refuses(420, "Unsupported: foo, timer")
+		wantHeader(t, again.invite, "Supported", "timer, replaces, norefersub")
+		again.refuses(420, "Unsupported: foo, timer, replaces, norefersub")
 		again = p.rung()
 		if again.invite.GetHeader("Supported") != nil || again.invite.GetHeader("Session-Expires") != nil || again.invite.GetHeader("Min-SE") != nil {
 			t.Errorf("the third INVITE:\n%s", again.invite)
@@ -764,4 +764,5 @@ func TestStateIsData(t *testing.T) {
 	}
 	walk("state", reflect.TypeFor[state]())
 	walk("outgoing", reflect.TypeFor[outgoing]())
+	walk("subscribed", reflect.TypeFor[subscribed]())
 }

@@ -8,18 +8,18 @@ import (
 
 // What we can do, as every INVITE, its 2xx and OPTIONS says it.
 const (
-	allowedMethods = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
-	supported      = "timer"
+	allowedMethods = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY"
+	supported      = "replaces, timer, norefersub"
 	acceptedBodies = "application/sdp"
 	acceptedInfo   = "application/dtmf-relay, application/dtmf"
-	allowEvents    = "conference, refer"
+	allowEvents    = "conference, dialog, refer"
 )
 
 // understood are the option tags that may stand in Require (RFC 3261 section
 // 8.2.2.3). 100rel is among them although we send no reliable provisional
 // response: a peer that requires it gets the 200 without one, which RFC 3262
 // section 3 allows.
-var understood = map[string]bool{"timer": true, "100rel": true}
+var understood = map[string]bool{"timer": true, "100rel": true, "replaces": true, "norefersub": true}
 
 // respond builds an answer to req. Vias, From, To with its tag, Call-ID, CSeq
 // and, where it belongs, Record-Route are copied by sipgo.
@@ -46,6 +46,13 @@ func capabilities() []sipgo.Header {
 		sipgo.NewHeader("Supported", supported),
 		sipgo.NewHeader("Allow-Events", allowEvents),
 	}
+}
+
+// abilities is the answer to an OPTIONS.
+func (u *UA) abilities(req *sipgo.Request) *sipgo.Response {
+	res := u.response(req, sipgo.StatusOK, "OK", capabilities()...)
+	res.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	return res
 }
 
 func withSDP(res *sipgo.Response, body []byte) *sipgo.Response {

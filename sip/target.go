@@ -26,6 +26,11 @@ type Target struct {
 	// it is over. It may be silent for ever as long as it answers those, also when
 	// it holds. Zero: as with all calls; see Config.SilenceTimeout.
 	Watch time.Duration
+
+	// Replaces is the value of a Replaces header (RFC 3891), "call-id;to-tag=a;from-tag=b":
+	// the call is to take the place of the one that the peer has in that dialog.
+	// Empty: it is a call of its own.
+	Replaces string
 }
 
 // Header is one header of a message.
@@ -40,7 +45,7 @@ var owned = map[string]bool{
 	"contact": true, "m": true, "max-forwards": true, "route": true, "record-route": true,
 	"content-length": true, "l": true, "content-type": true, "c": true,
 	"supported": true, "k": true, "require": true, "allow": true, "session-expires": true, "x": true, "min-se": true,
-	"authorization": true, "proxy-authorization": true, "user-agent": true,
+	"replaces": true, "authorization": true, "proxy-authorization": true, "user-agent": true,
 }
 
 // check says what is wrong with a target. What it lets through cannot break a
@@ -54,6 +59,11 @@ func (t *Target) check() error {
 	}
 	if !plain(t.User) {
 		return fmt.Errorf("user %q: cannot be sent", t.User)
+	}
+	if t.Replaces != "" {
+		if _, err := parseReplaces(t.Replaces); err != nil {
+			return fmt.Errorf("replaces %q: %w", t.Replaces, err)
+		}
 	}
 	for _, h := range t.Headers {
 		if h.Name == "" || strings.Trim(strings.ToLower(h.Name), "abcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~") != "" ||
@@ -176,6 +186,15 @@ func AddressIn(uri string) (network string, at netip.AddrPort, numeric bool) {
 		return network, netip.AddrPort{}, false
 	}
 	return network, netip.AddrPortFrom(addr.Unmap(), uint16(cmp.Or(parsed.Port, sipgo.DefaultUdpPort))), true
+}
+
+// SameHost tells whether two URIs lead to the same host and port, as they are written: no name is looked up.
+func SameHost(a, b string) bool {
+	var one, other sipgo.Uri
+	if sipgo.ParseUri(a, &one) != nil || sipgo.ParseUri(b, &other) != nil || one.Host == "" {
+		return false
+	}
+	return strings.EqualFold(hostPortOf(one), hostPortOf(other))
 }
 
 // quoted makes text fit to stand between quotes (RFC 3261 section 25.1).

@@ -127,3 +127,22 @@ func FuzzNumberAt(f *testing.F) {
 		}
 	})
 }
+
+func TestSameHost(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"sip:200@192.0.2.1", "sip:192.0.2.1:5060", true},
+		{"sip:200@PBX.example;transport=tcp", "sip:pbx.example", true},
+		{"sip:200@[::1]", "sip:[::1]:5060", true},
+		{"sip:192.0.2.1:5070", "sip:192.0.2.1", false},
+		{"sip:200@192.0.2.1", "sip:192.0.2.2", false},
+		{"tel:200", "tel:200", false},
+		{"", "", false},
+	} {
+		if got := SameHost(test.a, test.b); got != test.want {
+			t.Errorf("%s and %s: %v", test.a, test.b, got)
+		}
+	}
+}

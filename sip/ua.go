@@ -36,6 +36,9 @@ type Config struct {
 	MinSE          time.Duration // zero: 90 s, the least that RFC 4028 section 5 allows
 	SilenceTimeout time.Duration // no RTP and no RTCP for so long: probed, then ended; zero: never
 
+	Packages []Package       // of what somebody may be told (RFC 6665): conference and dialog
+	Refer    ReferralHandler // what becomes of a REFER; nil: all are declined
+
 	Log *slog.Logger // nil: discarded
 }
 
@@ -56,6 +59,11 @@ type UA struct {
 	closed chan struct{} // the listeners are being closed
 	shut   func()
 
+	subscriptions subscriptions
+	referring     sync.WaitGroup // the handlers of REFERs
+	works         context.Context
+	stopWork      context.CancelFunc // ends works: the UA is being closed
+
 	names resolver
 
 	mu       sync.Mutex
@@ -67,6 +75,7 @@ type UA struct {
 	overtook map[string]*overtaker // CANCELs that came before their INVITE
 	outgoing map[string]*Call      // INVITEs of ours without a final answer, by branch
 	late     map[string]*aftermath // those that have had it within the last 32 s
+	refers   int                   // REFERs whose handlers have not returned
 	watches  map[*watch]struct{}
 
 	running sync.WaitGroup // endpoints
@@ -95,6 +104,7 @@ func New(config Config, handler Handler) (*UA, error) {
 		closed: make(chan struct{}),
 	}
 	u.shut = sync.OnceFunc(func() { close(u.closed) })
+	u.works, u.stopWork = context.WithCancel(context.Background())
 	rand.Read(u.secret[:])
 	for _, listener := range config.Listeners {
 		e, err := newEndpoint(u, listener)
@@ -154,20 +164,35 @@ func (u *UA) Calls() int {
 // listeners. The error is ctx's when calls were left.
 func (u *UA) Close(ctx context.Context, reason string) error {
 	u.Drain()
+	u.stopWork()
+	u.endSubscriptions()
 	for _, call := range u.snapshot() {
 		call.Hangup(reason)
 	}
-	gone := make(chan struct{})
+	gone, told := make(chan struct{}), make(chan struct{})
 	go func() { // ends with the last call
 		u.alive.Wait()
+		u.referring.Wait()
 		close(gone)
 	}()
+	go func() { // ends with the last subscription
+		u.subscriptions.alive.Wait()
+		close(told)
+	}()
 	var err error
-	select {
-	case <-gone:
-	case <-ctx.Done():
-		err = ctx.Err()
+	late := time.AfterFunc(lastWord, u.dropSubscriptions)
+	defer late.Stop()
+	for range 2 {
+		select {
+		case <-gone:
+			gone = nil
+		case <-told:
+			told = nil
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
+	u.dropSubscriptions()
 	u.shut()
 	for _, e := range u.endpoints {
 		e.closeSocket()
@@ -178,6 +203,10 @@ func (u *UA) Close(ctx context.Context, reason string) error {
 	}
 	return err
 }
+
+// lastWord is how long the answer to a subscriber's last NOTIFY is waited for
+// when the server ends: he may have been switched off an hour ago.
+const lastWord = time.Second
 
 func (u *UA) snapshot() []*Call {
 	u.mu.Lock()
@@ -219,6 +248,15 @@ func (u *UA) register(call *Call) error {
 		call.overtaken = cancel
 	}
 	return nil
+}
+
+// knows tells whether that very INVITE is, or was of late, a call.
+func (u *UA) knows(req *sipgo.Request) bool {
+	from, _ := req.From().Params.Get("tag")
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	known, ok := u.merges[mergeKey{req.CallID().Value(), from, req.CSeq().SeqNo}]
+	return ok && known.inviteKey == inviteKey(req)
 }
 
 // settle forgets the INVITE of a call: it has its final answer.

@@ -10,13 +10,13 @@ import (
 // knownMethods are the methods of the SIP RFCs that we do not serve: they get
 // 405 with Allow (RFC 3261 section 8.2.1); a method nobody knows gets 501.
 var knownMethods = map[sipgo.RequestMethod]bool{
-	sipgo.REGISTER: true, sipgo.SUBSCRIBE: true, sipgo.NOTIFY: true, sipgo.REFER: true,
-	sipgo.MESSAGE: true, sipgo.PRACK: true, sipgo.PUBLISH: true,
+	sipgo.REGISTER: true, sipgo.MESSAGE: true, sipgo.PRACK: true, sipgo.PUBLISH: true,
 }
 
 var servedMethods = map[sipgo.RequestMethod]bool{
 	sipgo.INVITE: true, sipgo.ACK: true, sipgo.CANCEL: true, sipgo.BYE: true,
 	sipgo.OPTIONS: true, sipgo.UPDATE: true, sipgo.INFO: true,
+	sipgo.REFER: true, sipgo.SUBSCRIBE: true, sipgo.NOTIFY: true,
 }
 
 // single are the header fields that may stand only once (RFC 3261 section 7.3.1).
@@ -79,6 +79,9 @@ func validateHeaders(req *sipgo.Request) error {
 		if count[name] > 1 {
 			return refuse(sipgo.StatusBadRequest, "Duplicate "+name)
 		}
+	}
+	if req.GetHeader("replaces") != nil && !req.IsInvite() && !req.IsAck() {
+		return refuse(sipgo.StatusBadRequest, "Replaces Outside Of An INVITE") // RFC 3891 section 3
 	}
 	if n := req.ContentLength(); n != nil && int(*n) != len(req.Body()) {
 		return refuse(sipgo.StatusBadRequest, "Content-Length Does Not Match")

@@ -20,6 +20,8 @@ type Call struct {
 	done  chan struct{}
 	plain bool // has no dialog, see Connect
 
+	notices notices
+
 	mu       sync.Mutex
 	dialog   dialog
 	ours     ours
@@ -120,7 +122,7 @@ func (p *Phone) newCall(codecs []Codec) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{phone: p, line: newLine(cfg.Pump, rtp, rtcp, &cfg), turn: make(chan struct{}, 1), done: make(chan struct{}),
+	c := &Call{phone: p, notices: newNotices(), line: newLine(cfg.Pump, rtp, rtcp, &cfg), turn: make(chan struct{}, 1), done: make(chan struct{}),
 		unacked: map[uint32]*acknowledgement{}, pracked: map[string]chan struct{}{}}
 	c.ours = ours{addr: rtp.local(), session: rand.Uint64() >> 2, direction: SendRecv, codecs: cfg.Codecs, ptime: cfg.Ptime}
 	cfg.Pump.add(c.line)
@@ -300,6 +302,11 @@ func (c *Call) Request(ctx context.Context, method string, body []byte, headers 
 
 // ID is the Call-ID.
 func (c *Call) ID() string { return c.dialog.callID }
+
+// Place is the value of a Replaces header (RFC 3891) by which another phone takes the place of this call at the peer: the to-tag is the peer's.
+func (c *Call) Place() string {
+	return c.dialog.callID + ";to-tag=" + c.dialog.remoteTag + ";from-tag=" + c.dialog.localTag
+}
 
 // Invite and Response are the two messages that made the call.
 func (c *Call) Invite() *Message {

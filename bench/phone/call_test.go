@@ -347,6 +347,53 @@ func TestRequestOutsideOfCalls(t *testing.T) {
 	}
 }
 
+// TestNotices: NOTIFYs of a call are there to be read, and those of a dialog without one; who has forgotten it says so.
+func TestNotices(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	if r, err := p.to.Request(p.ctx, "NOTIFY", []byte("news"), Header{"Event", "refer"}); err != nil || r.Status != 200 {
+		t.Errorf("NOTIFY: %v, %v", r, err)
+	}
+	if m, err := p.at.Notified(p.ctx); err != nil || string(m.Body) != "news" {
+		t.Errorf("notified %v, %v", m, err)
+	}
+	if _, err := p.ann.Watch(p.ctx, "SUBSCRIBE", p.bob.URI(), Header{"Event", "dialog"}); Status(err) != 405 {
+		t.Errorf("SUBSCRIBE: %v", err)
+	}
+	// Bob plays a server: his side of the dialog is made by hand.
+	w := &Watch{phone: p.ann, notices: newNotices(), dialog: dialog{callID: "watched", localTag: "ann"}}
+	p.ann.mu.Lock()
+	p.ann.watches[w.key()] = w
+	p.ann.mu.Unlock()
+	notify := func(number uint32) int {
+		t.Helper()
+		d := dialog{callID: "watched", local: "<sip:bob@h>;tag=bob", remote: "<sip:ann@h>;tag=ann", target: p.ann.URI(), cseq: number - 1}
+		by, err := p.bob.next(p.ctx, &d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.bob.transact(p.ctx, by, p.bob.inDialog(&d, "NOTIFY"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Status
+	}
+	for i, want := range []int{200, 200, 500} {
+		if got := notify([]uint32{1, 3, 2}[i]); got != want {
+			t.Errorf("NOTIFY %d gets %d, want %d", i, got, want)
+		}
+	}
+	for range 2 {
+		if _, err := w.Notified(p.ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	w.Forget()
+	if got := notify(4); got != 481 {
+		t.Errorf("a forgotten one gets %d", got)
+	}
+}
+
 func TestVanishLeavesThePeerAlone(t *testing.T) {
 	p := newPair(t, nil)
 	p.connect()

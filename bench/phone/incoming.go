@@ -44,6 +44,10 @@ func (p *Phone) request(m *Message, by path) {
 	case m.Method == "CANCEL":
 		p.cancelled(m, by)
 	case toTag != "":
+		if w := p.watched(m); w != nil {
+			w.serve(m, by)
+			return
+		}
 		c := p.call(m)
 		if c == nil || !c.matches(m) {
 			p.answerTo(m, by, respond(m, 481, "", ""))
@@ -87,6 +91,11 @@ func newIncoming(p *Phone, m *Message, by path) *Incoming {
 }
 
 func (in *Incoming) send(r *Message) { in.phone.answerTo(in.Invite, in.by, r) }
+
+// Place is Call.Place of a call that rings; it counts from the first provisional response on.
+func (in *Incoming) Place() string {
+	return in.Invite.Header("Call-ID") + ";to-tag=" + tag(in.Invite.Header("From")) + ";from-tag=" + in.tag + ";early-only"
+}
 
 // Caller is the name and number of the caller: P-Asserted-Identity if there is one, else From.
 func (in *Incoming) Caller() (name, number string) {
@@ -330,7 +339,9 @@ func (c *Call) serve(m *Message, by path) {
 		c.end(Ending{ByPeer: true, Request: m, Reasons: m.Values("Reason")})
 	case "INVITE", "UPDATE":
 		c.offered(m, by)
-	case "INFO", "OPTIONS", "NOTIFY", "MESSAGE":
+	case "NOTIFY":
+		c.phone.answerTo(m, by, respond(m, c.notices.take(m), "", ""))
+	case "INFO", "OPTIONS", "MESSAGE":
 		r := respond(m, 200, "", "")
 		r.add("Allow", allowed)
 		c.phone.answerTo(m, by, r)

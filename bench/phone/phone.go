@@ -52,6 +52,7 @@ type Phone struct {
 	waiting  map[string]chan *Message // client transactions, by branch and method
 	replies  map[string]reply         // what a retransmission gets again
 	calls    map[string]*Call         // by Call-ID and our tag: of one INVITE that was forked there may be several
+	watches  map[string]*Watch        // likewise
 	incoming map[string]*Incoming     // not answered yet, by branch
 	nonces   map[string]int           // how often each was used, of those that Config.Challenge has given out
 	closing  bool
@@ -94,7 +95,7 @@ func New(cfg Config) (*Phone, error) {
 		cfg.Memory = 2 * time.Second
 	}
 	p := &Phone{cfg: cfg, stop: make(chan struct{}), waiting: map[string]chan *Message{}, replies: map[string]reply{},
-		calls: map[string]*Call{}, incoming: map[string]*Incoming{}, nonces: map[string]int{}}
+		calls: map[string]*Call{}, watches: map[string]*Watch{}, incoming: map[string]*Incoming{}, nonces: map[string]int{}}
 	// The readers begin before wires is known to the phone; the lock holds their first message until it is.
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,6 +27,7 @@ var sections = []section{
 	{numbersPath, "Which number leads to which room, in Asterisk's pattern syntax; the first rule that matches wins. " +
 		"X is a digit, Z is 1 to 9, N is 2 to 9, [15-7] is one of these, . is one or more of anything, ! is none or more. " +
 		"room and group may use ${EXTEN}, ${EXTEN:1} and ${CALLERID(num)}. A number that no rule matches gets 404. " +
+		"factory: true gives each caller a room of his own, for the conference button of telephones: docs/phones.md; its room may use ${FRESH}, 8 digits that are drawn. " +
 		"By default *100 calls group 100 into the room of the caller's own number, and *15234 and 5234 lead to room 5234."},
 	{trunksPath, "The ways out, by which people are called: the PBX, a carrier. Each has a name and an address, and may have transport (udp or tcp), user and " +
 		"password, from, max_calls, max_daily, rate (calls a second), internal, policy, numbers, strip, prepend and probe: docs/dialling.md. The environment variable SIPCONF_TRUNKS_NAME_PASSWORD is the password of the trunk name. " +

@@ -16,6 +16,7 @@ var ruleFields = []field[plan.Rule]{
 	{"pattern", one(textForm, func(r *plan.Rule) *string { return &r.Pattern })},
 	{"room", one(textForm, func(r *plan.Rule) *string { return &r.Room })},
 	{"group", one(textForm, func(r *plan.Rule) *string { return &r.Group })},
+	{"factory", one(switchForm, func(r *plan.Rule) *bool { return &r.Factory })},
 }
 
 // readNumbers reads the number plan.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A roster is what the demo shows of a room: one look at it.
-type roster struct {
+// attendance is the roster that the demo shows of a room: one look at it.
+type attendance struct {
 	title    string
 	present  []attendee
 	clock    lateness
@@ -34,7 +34,7 @@ const (
 )
 
 // lines is the roster as text, without escape codes.
-func (r roster) lines() []string {
+func (r attendance) lines() []string {
 	lines := []string{r.title, ""}
 	for _, a := range r.present {
 		lines = append(lines, a.line())

@@ -8,8 +8,8 @@ import (
 )
 
 // sampleRoster has one of each kind of participant.
-func sampleRoster() roster {
-	return roster{
+func sampleRoster() attendance {
+	return attendance{
 		title: "room 5234, 3 participants",
 		present: []attendee{
 			{name: "Anna", number: "101", talking: true, level: -15},
@@ -24,7 +24,7 @@ func sampleRoster() roster {
 
 func TestRosterLines(t *testing.T) {
 	golden(t, "testdata/roster.txt", strings.Join(sampleRoster().lines(), "\n")+"\n")
-	golden(t, "testdata/roster_empty.txt", strings.Join(roster{title: "room 5234"}.lines(), "\n")+"\n")
+	golden(t, "testdata/roster_empty.txt", strings.Join(attendance{title: "room 5234"}.lines(), "\n")+"\n")
 }
 
 // terminal is a screen that draws to b as to a terminal of that many columns.
@@ -35,7 +35,7 @@ func terminal(b *bytes.Buffer, columns int) *screen {
 func TestScreenOnTerminal(t *testing.T) {
 	var b bytes.Buffer
 	s := terminal(&b, 60)
-	r := roster{title: "room 5234"}
+	r := attendance{title: "room 5234"}
 	s.say("Anna joins")
 	s.draw(r)
 	first := b.String()
@@ -59,7 +59,7 @@ func TestScreenKeepsLastMessages(t *testing.T) {
 	for i := range 100 {
 		s.say("line %d", i)
 	}
-	s.draw(roster{})
+	s.draw(attendance{})
 	if got := strings.Count(b.String(), "line "); got != maxMessages {
 		t.Errorf("got %d messages, want %d", got, maxMessages)
 	}

@@ -74,7 +74,7 @@ func (s *screen) Write(b []byte) (int, error) {
 }
 
 // draw shows the roster in place of the one before.  Elsewhere than on a terminal it does nothing.
-func (s *screen) draw(r roster) {
+func (s *screen) draw(r attendance) {
 	if !s.live() {
 		return
 	}

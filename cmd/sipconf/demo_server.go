@@ -118,8 +118,8 @@ func lanAddress() string {
 }
 
 // rosterOf is one look at the room.
-func rosterOf(server *server) roster {
-	r := roster{title: fmt.Sprintf("sipconf demo: room %s at sip:%s@%s", demoRoom, demoRoom, sipAddr(server))}
+func rosterOf(server *server) attendance {
+	r := attendance{title: fmt.Sprintf("sipconf demo: room %s at sip:%s@%s", demoRoom, demoRoom, sipAddr(server))}
 	for _, room := range server.Rooms().Snapshot() {
 		if room.Number != demoRoom {
 			continue

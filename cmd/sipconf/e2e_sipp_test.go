@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipconf/sipconf/bench/phone"
 	"github.com/sipconf/sipconf/bench/sipp"
+	"github.com/sipconf/sipconf/rooms/plan"
 )
 
 // sippMissing skips aloud, or fails in CI, where the tools must be there.
@@ -29,17 +30,20 @@ func sippMissing(t *testing.T, err error) {
 // TestE2ESIPp runs every scenario of bench/sipp against the server: a check by
 // a tool that knows nothing of this project.
 func TestE2ESIPp(t *testing.T) {
-	o := newOffice(t, nil)
+	o := newOffice(t, func(cfg *Config) { cfg.Numbers = append(cfg.Numbers, plan.Rule{Pattern: "conference", Factory: true}) })
 	for _, transport := range []string{"udp", "tcp"} {
 		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", transport, true), ";transport=tcp"), "sip:x@")
 		for _, scenario := range sipp.Scenarios() {
-			if scenario == "invite" {
-				continue // TestE2ESIPpInvites
+			if _, refers := referring[scenario]; refers || scenario == "invite" {
+				continue // TestE2ESIPpRefers and TestE2ESIPpInvites
 			}
 			t.Run(transport+" "+scenario, func(t *testing.T) {
 				options := sipp.Options{Calls: 5, Rate: 5, Transport: transport}
-				if scenario == "load" {
+				switch scenario {
+				case "load":
 					options.Calls, options.Rate = 200, 20
+				case "subscribe":
+					options.Calls = 1 // whoever comes besides would be told of as well
 				}
 				result, err := sipp.Run(context.Background(), scenario, server, options)
 				sippMissing(t, err)
@@ -54,6 +58,45 @@ func TestE2ESIPp(t *testing.T) {
 		}
 	}
 	o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
+}
+
+// referring are the scenarios of REFER, and how many calls of each go at once.
+var referring = map[string]int{
+	"refer": 5, "refer_moves": 5, "refer_busy": 1, "refer_outside": 5, "refer_quiet": 5, "refer_enough": 1, "refer_refused": 5,
+}
+
+// TestE2ESIPpRefers runs the scenarios that ask a room to call somebody. Anna is in it; whoever is called comes, but for 299 who is busy, and 298 who
+// is called for ever. What is left when SIPp and they have hung up is Anna.
+func TestE2ESIPpRefers(t *testing.T) {
+	o, trunk := newTrunkOffice(t, nil)
+	trunk.when("299", rejects(486))
+	trunk.when("298", neverAnswers)
+	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
+	for _, transport := range []string{"udp", "tcp"} {
+		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", transport, true), ";transport=tcp"), "sip:x@")
+		for scenario, calls := range referring {
+			t.Run(transport+" "+scenario, func(t *testing.T) {
+				before := len(trunk.calls())
+				result, err := sipp.Run(context.Background(), scenario, server, sipp.Options{Calls: calls, Rate: 5, Transport: transport})
+				sippMissing(t, err)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%+v", result)
+				if scenario == "refer_refused" && len(trunk.calls()) != before {
+					t.Errorf("somebody was called: %q", trunk.calls()[before:])
+				}
+				for _, call := range trunk.phone.Calls() {
+					call.Hangup(o.soon())
+				}
+				o.eventually("Anna is alone", func() bool { return len(o.numbersIn("5234")) == 1 })
+				o.hears("Anna", anna, nil, toneOf("21"), toneOf("25"))
+				o.dialer.CancelRoom(o.conference("5234")) // 298
+				o.eventually("nobody is told of anything", func() bool { return len(o.ua.Subscriptions()) == 0 && o.dialer.Stats().Dials == 0 })
+			})
+		}
+	}
+	o.nothingLeft(anna)
 }
 
 // TestE2ESIPpInvites: SIPp is in a room with Anna, and dials 205 by its recordings of keys: Fedor answers, and is in the room.

@@ -24,6 +24,8 @@ type inviter struct {
 	ua     *sip.UA
 	name   string          // what the phones of colleagues show who are called, with ${ROOM}
 	ending <-chan struct{} // closed when the server shuts down: then nothing is waited for
+
+	ringing *ringing // where those of its INVITEs are that wait for an answer; nil: nobody wants to know
 }
 
 // Invite sends one INVITE and returns when it is answered or has failed.
@@ -36,10 +38,15 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 	if err != nil {
 		return nil, failureOf(err)
 	}
+	picked, over := i.awaited(attempt)
+	defer over()
 	for {
 		select {
 		case <-attempt.Done():
 			return ended(attempt)
+		case call := <-picked:
+			attempt.Cancel(sip.AnsweredElsewhere)
+			return call, nil
 		case <-attempt.Progressed():
 			progress(progressOf(attempt))
 		case <-ctx.Done():
@@ -55,6 +62,14 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 			}
 		}
 	}
+}
+
+// awaited lets others know that an answer to the INVITE is awaited, until over.
+func (i *inviter) awaited(attempt *sip.Attempt) (picked <-chan *sip.Call, over func()) {
+	if i.ringing == nil {
+		return nil, func() {}
+	}
+	return i.ringing.wait(attempt.ID())
 }
 
 // mostSettling is how long a cancelled attempt is waited for: as long as a transaction lasts.
@@ -101,6 +116,7 @@ func (i *inviter) target(a *dialout.Attempt) (sip.Target, error) {
 	t := sip.Target{
 		URI: uri, From: sip.Identity{Number: number}, FromHost: host,
 		User: a.Trunk.User, Password: string(a.Trunk.Password), Timeout: 2 * mostRing, Watch: a.Watch,
+		Replaces: a.Replaces,
 	}
 	if a.Room != "" && a.Trunk.Internal {
 		// Colleagues see the room, and can dial it. Strangers do not: anybody may make a room with any number, and with it

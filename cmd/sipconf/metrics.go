@@ -21,10 +21,11 @@ import (
 // metrics are the figures of a server in Prometheus' words. They are read when
 // somebody asks; only the calls are counted as they come.
 type metrics struct {
-	registry *prometheus.Registry
-	calls    *prometheus.CounterVec
-	lookups  *prometheus.CounterVec
-	members  *prometheus.CounterVec
+	registry  *prometheus.Registry
+	calls     *prometheus.CounterVec
+	lookups   *prometheus.CounterVec
+	members   *prometheus.CounterVec
+	referrals *prometheus.CounterVec
 }
 
 // The outcomes by which calls are counted.
@@ -36,6 +37,8 @@ const (
 	outcomeLocked     = "locked"
 	outcomeServerFull = "server_full"
 	outcomeUnanswered = "unanswered"
+	outcomeReplaced   = "replaced" // it has taken the place of another
+	outcomeNoPlace    = "no_place" // it has not, for that was in no room
 )
 
 // The outcomes of looking a group up.
@@ -58,16 +61,23 @@ func newMetrics(s *server) *metrics {
 		members: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sipconf_group_members_total", Help: "Members of groups who were called, by what became of them.",
 		}, []string{"outcome"}),
+		referrals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sipconf_referrals_total", Help: "REFERs, which ask a room to call somebody or to send somebody away, by what became of them.",
+		}, []string{"outcome"}),
 	}
 	for _, outcome := range []string{
 		outcomeJoined, outcomeNoNumber, outcomeLoop, outcomeRoomFull, outcomeLocked, outcomeServerFull, outcomeUnanswered,
+		outcomeReplaced, outcomeNoPlace,
 	} {
 		m.calls.WithLabelValues(outcome) // so that each is there from the beginning
 	}
 	for _, outcome := range []string{lookupGood, lookupUnknown, lookupSlow, lookupFailed} {
 		m.lookups.WithLabelValues(outcome)
 	}
-	m.registry.MustRegister(m.calls, m.lookups, m.members, (*figures)(s), (*trunkFigures)(s), (*linkFigures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, outcome := range []string{referralDone, referralFailed, referralRefused} {
+		m.referrals.WithLabelValues(outcome)
+	}
+	m.registry.MustRegister(m.calls, m.lookups, m.members, m.referrals, (*figures)(s), (*trunkFigures)(s), (*linkFigures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -134,6 +144,7 @@ var all = []figure{
 var (
 	latenessDesc = prometheus.NewDesc("sipconf_tick_lateness_seconds", "How long after their time ticks began.", nil, nil)
 	endDesc      = prometheus.NewDesc("sipconf_tick_end_seconds", "How long after their time ticks had ended; at 0.02 the clock is full.", nil, nil)
+	watchedDesc  = prometheus.NewDesc("sipconf_subscriptions", "Telephones that are told of something: conference, who is in a room; dialog, whether anybody is; refer, what becomes of a REFER.", []string{"event"}, nil)
 	playoutDesc  = prometheus.NewDesc("sipconf_playout_delay_seconds", "How much sound is held back in the jitter buffers, over all legs that play, now.", []string{"quantile"}, nil)
 )
 
@@ -156,12 +167,17 @@ func (f *figures) Describe(c chan<- *prometheus.Desc) {
 	c <- latenessDesc
 	c <- endDesc
 	c <- playoutDesc
+	c <- watchedDesc
 }
 
 func (f *figures) Collect(c chan<- prometheus.Metric) {
 	s := &scrape{server: (*server)(f), media: f.engine.Stats(), legs: f.engine.Totals()}
 	for _, one := range all {
 		c <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(s))
+	}
+	watched := f.ua.Subscriptions()
+	for _, event := range []string{conferenceEvent, dialogEvent, "refer"} {
+		c <- prometheus.MustNewConstMetric(watchedDesc, prometheus.GaugeValue, float64(watched[event]), event)
 	}
 	begin, end := f.engine.Distributions(tickBounds)
 	c <- histogramOf(latenessDesc, begin)

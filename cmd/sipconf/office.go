@@ -18,8 +18,8 @@ import (
 // begins to probe the trunks.
 func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
 	dialling := cfg.dialling()
-	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending}, s.numbersIn, log
-	dialling.Reserve = s.reserve
+	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending, ringing: &s.ringing}, s.numbersIn, log
+	dialling.Reserve, dialling.OnChange = s.reserve, s.rosters.dialled
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) er
 	}
 	oc := attendant.Config{
 		Rooms: s.rooms, Prompts: said, Groups: s.called, Menu: participant, Host: host,
-		Hosts: hostsOf(cfg.Menus.Hosts), Language: cfg.Prompts.languageFor(), Announce: cfg.Rooms.Announce,
+		Hosts: s.isHost, Language: cfg.Prompts.languageFor(), Announce: cfg.Rooms.Announce,
 		Tape: cfg.Recordings.tapes(), ReleaseUnknown: cfg.Groups.Unknown == groupRelease,
 		MaxDigits: cfg.Dialout.Rules.MaxDigits, First: cfg.Menus.DialTone, Pause: cfg.Menus.Pause, Accept: cfg.Dialout.Accept, Log: log,
 	}
@@ -131,8 +131,9 @@ func lookupOutcome(err error) string {
 	return lookupFailed
 }
 
-// hear takes what happens in the rooms to the office.
+// hear takes what happens in the rooms to the office, and to the telephones that watch them.
 func (s *server) hear(e rooms.Event) {
 	<-s.wired
 	s.office.Hear(e)
+	s.rosters.hear(e)
 }

@@ -35,9 +35,13 @@ type server struct {
 	groups    groups.Store
 	ua        *sip.UA
 	dialer    *dialout.Dialer
+	ringing   ringing
 	called    *dialout.Groups
 	links     *links.Links
 	office    *attendant.Office
+	rosters   *rosters
+	trunks    []dialout.Trunk
+	isHost    func(number string) bool
 	wired     chan struct{} // closed when all of these are there
 	ending    chan struct{} // closed, by end, when the server shuts down
 	end       func()
@@ -69,6 +73,8 @@ func newServer(cfg *Config, log *slog.Logger) (started *server, err error) {
 		log: log, plan: numbers, groups: store, wired: make(chan struct{}), ending: make(chan struct{}), began: time.Now(),
 	}
 	s.end = sync.OnceFunc(func() { close(s.ending) })
+	s.trunks, s.isHost = cfg.Trunks, hostsOf(cfg.Menus.Hosts)
+	s.rosters = newRosters(s, cfg)
 	sockets, err := s.listen(cfg.SIP.Listen)
 	if err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func newServer(cfg *Config, log *slog.Logger) (started *server, err error) {
 		Listeners: sockets, Media: s.engine, Advertise: cfg.SIP.Advertise, Trusted: cfg.SIP.Trusted,
 		UserAgent: cfg.SIP.UserAgent, Codecs: cfg.Media.Codecs,
 		SessionExpires: cfg.SIP.SessionExpires, MinSE: cfg.SIP.MinSE, SilenceTimeout: cfg.Media.SilenceTimeout,
-		Log: log,
+		Packages: s.rosters.packages(), Refer: s.refer, Log: log,
 	}, s.answer)
 	if err != nil {
 		s.rooms.Close()
@@ -212,6 +218,10 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 		call.Reject(482, "Loop Detected")
 		return
 	}
+	if old := call.Replaces(); old != nil {
+		s.replace(ctx, call, old)
+		return
+	}
 	target, ok := s.plan.Route(call.Number(), number)
 	if !ok {
 		s.count(outcomeNoNumber)
@@ -219,7 +229,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 		call.Reject(404, "Not Found")
 		return
 	}
-	seat, err := s.rooms.Reserve(target.Room)
+	seat, err := s.seatFor(&target, number)
 	if err != nil {
 		log.Info("call refused", "room", target.Room, "name", name, "number", number, "err", err)
 		s.refuse(call, err)
@@ -246,7 +256,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	}
 	s.count(outcomeJoined)
 	p := seat.Join(call)
-	defer func() { p.Leave(call.Reason()) }() // before the call closes the leg, also when something below panics
+	defer func() { p.LeaveWith(call.ID(), call.Reason()) }() // before the call closes the leg, also when something below panics
 	if met.Link {
 		s.hold(call, met, dialout.Room{Number: target.Room, Incarnation: p.Incarnation()}, mark)
 		return

@@ -17,6 +17,8 @@
 //     the deciding rule expands to anything else, the number leads nowhere: what comes from the
 //     wire shall not become a file name or a log line of the caller's choice.
 //
+// A rule may be a factory: behind its number each caller finds a room of his own. See factory.go.
+//
 // Words: a rule is a pattern with the templates behind it; a plan is the list of rules.
 //
 // Everything here is pure and immutable after Compile, so a Plan may be used by many goroutines.
@@ -34,13 +36,15 @@ type Rule struct {
 	Pattern string // a number, or with a leading '_' a pattern
 	Room    string // template of the room that the caller joins
 	Group   string // template of the group that is called into that room; empty: nobody is called
+	Factory bool   // each caller gets a room of his own; Room says what it is called, with ${FRESH}
 }
 
 // Target is what a number means. Plain data.
 type Target struct {
-	Room  string // satisfies ValidName
-	Group string // satisfies ValidName, or is empty: nobody is called
-	Rule  int    // index of the rule that decided; -1 when no pattern matched
+	Room    string // satisfies ValidName; of a factory it is empty
+	Group   string // satisfies ValidName, or is empty: nobody is called
+	Factory bool   // a room of his own is to be made for the caller: see [Plan.Fresh]
+	Rule    int    // index of the rule that decided; -1 when no pattern matched
 }
 
 // Plan is a compiled list of rules. The zero Plan leads nowhere. Safe for concurrent use.
@@ -53,6 +57,7 @@ type rule struct {
 	pattern     pattern.Pattern
 	sound       bool // the pattern compiled, and so can hide others
 	room, group template
+	factory     bool
 }
 
 // Default is the plan of a server without configuration: groups have three digits, rooms are
@@ -93,6 +98,22 @@ func Compile(rules []Rule) (*Plan, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	for i, r := range rules {
+		if !r.Factory {
+			continue
+		}
+		switch number, by := p.strayed(i); {
+		case number == "":
+		case by < 0:
+			faults = append(faults, fault(i, "room", r.Room, "a room that it makes may be %s, and nobody can dial that; leave the dashes out", number))
+		default:
+			faults = append(faults, fault(i, "room", r.Room,
+				"a room that it makes may be %s, and rule %d (%q) leads that elsewhere; let its rooms begin otherwise", number, by, rules[by].Pattern))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
 	return p, nil
 }
 
@@ -104,19 +125,35 @@ func compileRule(i int, r Rule) (rule, []error) {
 	if compiled.pattern, err = pattern.Parse(r.Pattern); err != nil {
 		faults = append(faults, fault(i, "pattern", r.Pattern, "%w", err))
 	}
-	compiled.sound = err == nil
+	compiled.sound, compiled.factory = err == nil, r.Factory
+	if r.Factory && r.Room == "" {
+		r.Room = anyRoom
+	}
 	switch {
+	case r.Factory && r.Group != "":
+		faults = append(faults, fault(i, "group", r.Group, "nobody is called into a room that is made for its caller; leave it out, or factory"))
 	case r.Room == "" && r.Group == "":
 		faults = append(faults, fault(i, "room", "", "the rule leads nowhere; say which room the caller joins, for example ${EXTEN}"))
 	case r.Room == "":
 		faults = append(faults, fault(i, "room", "", "the group %q needs a room to be called into; add one, for example ${CALLERID(num)}", r.Group))
 	default:
-		if compiled.room, err = parseTemplate(r.Room); err != nil {
+		compiled.room, err = parseTemplate(r.Room)
+		switch {
+		case err != nil:
+		case r.Factory:
+			err = compiled.room.checkFactory()
+		default:
+			err = compiled.room.checkPlain()
+		}
+		if err != nil {
 			faults = append(faults, fault(i, "room", r.Room, "%w", err))
 		}
 	}
 	if r.Group != "" {
-		if compiled.group, err = parseTemplate(r.Group); err != nil {
+		if compiled.group, err = parseTemplate(r.Group); err == nil {
+			err = compiled.group.checkPlain()
+		}
+		if err != nil {
 			faults = append(faults, fault(i, "group", r.Group, "%w", err))
 		}
 	}
@@ -137,7 +174,7 @@ func (p *Plan) hiddenBy(i int) int {
 // It returns false when no pattern matches (Target.Rule is -1) and when the rule that decides
 // makes no valid name out of this number and caller (Target.Rule names it). No later rule is
 // tried in that case: a caller without a number who dials group *123 must not find himself alone
-// in room 23 instead.
+// in room 23 instead. A number that no pattern matches may be that of a room which a factory has made.
 func (p *Plan) Route(number, caller string) (Target, bool) {
 	number, caller = strings.ReplaceAll(number, "-", ""), strings.ReplaceAll(caller, "-", "")
 	if number == "" {
@@ -148,11 +185,17 @@ func (p *Plan) Route(number, caller string) (Target, bool) {
 		if !r.pattern.Matches(number) {
 			continue
 		}
+		if r.factory {
+			return Target{Factory: true, Rule: i}, true
+		}
 		target := Target{Room: r.room.expand(number, caller), Group: r.group.expand(number, caller), Rule: i}
 		if !ValidName(target.Room) || len(r.group) > 0 && !ValidName(target.Group) {
 			return Target{Rule: i}, false
 		}
 		return target, true
+	}
+	if i, ok := p.madeBy(number); ok {
+		return Target{Room: number, Rule: i}, true
 	}
 	return Target{Rule: -1}, false
 }

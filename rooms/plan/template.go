@@ -26,10 +26,11 @@ const (
 	none   variable = iota // the part's own text
 	exten                  // the dialled number
 	caller                 // the caller's number
+	fresh                  // digits that were drawn for a room that did not exist before
 )
 
-// variables are the names that the operator knows from Asterisk.
-var variables = map[string]variable{"EXTEN": exten, "CALLERID(num)": caller}
+// variables are the names that the operator knows from Asterisk, and FRESH.
+var variables = map[string]variable{"EXTEN": exten, "CALLERID(num)": caller, "FRESH": fresh}
 
 // parseTemplate reads a template.
 func parseTemplate(s string) (template, error) {
