@@ -34,21 +34,21 @@ type JitterState struct {
 	Lost    int64 // samples concealed in a row until Next
 	Longest int64 // the longest packet of late
 
-	Clock    int64 // time, in samples: at the next pop
-	Passed   int64 // the same, in nanoseconds, as of the last pop
-	Arrivals Arrivals
-	Guard    int64 // how much sooner than it is needed the slowest packet is wanted
-	Calm     int   // ticks since a packet came too late
-	Size     int64 // of the newest packet, and
-	Origin   int64 // where it begins
-	Grid     int64 // greatest common divisor of Size and Frame
-	Rest     int   // ticks until the pace may be corrected again
+	Clock  int64 // time, in samples: at the next pop
+	Passed int64 // the same, in nanoseconds, as of the last pop
+	Calm   int   // ticks since a packet came too late
+	Rest   int   // ticks until the pace may be corrected again
 
-	Jumped bool  // the last packet lay where it cannot belong
-	JumpAt int64 // there
-
+	Jumped    bool  // the last packet lay where it cannot belong
 	Concealed int64 // samples made up, in all
-	Skipped   int64 // samples that came and were not played, in all
+
+	Arrivals Arrivals // from its third field on, not each tick needs what follows; see fetch
+	Guard    int64    // how much sooner than it is needed the slowest packet is wanted
+	Size     int64    // of the newest packet, and
+	Origin   int64    // where it begins
+	Grid     int64    // greatest common divisor of Size and Frame
+	JumpAt   int64    // where the packet lay that cannot belong there
+	Skipped  int64    // samples that came and were not played, in all
 }
 
 // jitter is the playout buffer of one leg: packets in at their timestamps, exactly one frame out per tick.
@@ -61,8 +61,8 @@ type JitterState struct {
 //
 // Pure: knows no clock; a pop is a tick.  Owned by the leg's owner.
 type jitter struct {
-	JitterState
 	ring
+	JitterState
 	conceal concealer
 }
 

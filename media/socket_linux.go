@@ -10,9 +10,11 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sipconf/sipconf/media/fetch"
 )
 
-// This is the only file of the server with unsafe and raw system calls.  (The phone of the load generator has another one: what is measured with
+// This is the only file of the server with raw system calls, and with memory by its address.  (The phone of the load generator has another one: what is measured with
 // the server's own sockets would not be seen to be wrong with them.)  The wrappers of x/sys/unix allocate a Sockaddr for each packet;
 // here the kernel's own structures live in the socket.  RawSyscall tells Go's scheduler nothing, which is right for calls that
 // cannot block (the sockets are non-blocking) and wrong for all others.
@@ -29,9 +31,9 @@ const sure = 2
 // udpSocket is one non-blocking UDP socket outside Go's poller.
 type udpSocket struct {
 	fd    int
+	empty int            // how often nothing waited since it is connected, up to sure
+	peer  netip.AddrPort // to which it is connected; up to here what each tick needs
 	local netip.AddrPort
-	peer  netip.AddrPort        // to which it is connected
-	empty int                   // how often nothing waited since it is connected, up to sure
 	from  unix.RawSockaddrInet6 // of the last datagram; large enough for both families
 	to4   unix.RawSockaddrInet4
 	to6   unix.RawSockaddrInet6
@@ -216,6 +218,13 @@ func (s *udpSocket) Connect(peer netip.AddrPort) {
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(s.fd), uintptr(address), size); errno == 0 {
 		s.peer = peer
+	}
+}
+
+// fetchConn has the processor bring a socket near, see Leg.Fetch.
+func fetchConn(c Conn) {
+	if s, ok := c.(*udpSocket); ok {
+		fetch.Lines(unsafe.Pointer(s), 0, unsafe.Offsetof(s.local))
 	}
 }
 

@@ -97,3 +97,6 @@ func (s *netSocket) Close() error {
 	s.reading.Wait()
 	return err
 }
+
+// fetchConn is for raw sockets.
+func fetchConn(Conn) {}

@@ -10,16 +10,18 @@ import (
 // down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  (Of the sound on
 // hand, the ring, nothing is in it: that is 20 to 100 ms.)  Owned by the leg's owner.
 type LegState struct {
+	Playout JitterState
+	Echoes  Echoes
+	Tones   Tones
+	Music   Music
+	Presses Presses
+	Muting  Muting // where the sound of presses lies
+
+	// What each tick needs from here on, see fetch.
 	Agreed    Agreed
 	Sender    Sender
 	Latch     Latch
 	Source    Source
-	Presses   Presses
-	Echoes    Echoes
-	Muting    Muting // where the sound of presses lies
-	Tones     Tones
-	Playout   JitterState
-	Music     Music
 	Stillness Stillness
 	Levelling Levelling
 	Figures   Figures

@@ -9,32 +9,33 @@ import (
 // Participant is a call's presence in a room. The zero value has left. Its methods may be called
 // from any goroutine; its fields below the line are touched on the room's loop only.
 type Participant struct {
-	id    string
-	since time.Time
-	leg   *media.Leg
-	seat  *Seat // nil: he was never in
+	leg *media.Leg
 
-	// On the loop only.
-	name   string
-	number string
+	// On the loop only, with what each tick needs first: see fetch.
 	phase  phase
 	flags  flags
 	voice  voice
 	music  bool // he plays some and is kept out for it
-	awaits int  // ticks in which his first packet could have come, up to patience
-	keys   keys
-	own    playing      // a tone for him alone; while it plays he hears no other
-	mate   *Participant // whom he hears while he is aside; nil: nobody
 	gains  gains
-	round  int     // the chime's round that announces him, which he need not hear
-	spared bool    // the announcement of now is none of his
-	rights rights  // in this tick
-	speaks bool    // there is something of him in this tick, whoever may hear it
-	spoken bool    // there was in some tick, or is
-	heard  bool    // is part of this tick's sum
-	news   news    // of this tick
-	frame  []int16 // what he said in this tick; the leg's memory
-	notice notice  // of the recording; before his own
+	spared bool         // the announcement of now is none of his
+	rights rights       // in this tick
+	speaks bool         // there is something of him in this tick, whoever may hear it
+	spoken bool         // there was in some tick, or is
+	heard  bool         // is part of this tick's sum
+	news   news         // of this tick
+	awaits int          // ticks in which his first packet could have come, up to patience
+	frame  []int16      // what he said in this tick; the leg's memory
+	own    playing      // a tone for him alone; while it plays he hears no other
+	round  int          // the chime's round that announces him, which he need not hear
+	notice notice       // of the recording; before his own
+	mate   *Participant // whom he hears while he is aside; nil: nobody
+	keys   keys
+	name   string
+	number string
+
+	id    string
+	since time.Time
+	seat  *Seat // nil: he was never in
 }
 
 // ID is the call's.
