@@ -15,7 +15,7 @@ const module = "github.com/sipconf/sipconf/"
 // first, with its reason.
 func TestImportsAreAsDrawn(t *testing.T) {
 	drawn := drawnImports(t)
-	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
+	out, err := exec.Command("go", "list", "-pgo=off", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

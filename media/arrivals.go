@@ -17,9 +17,9 @@ const (
 // A stretch is half a second in which packets came; the window is the last five of them, so what was learnt outlives a silence.
 // Plain data; the zero value knows nothing.  Owned by the leg's owner.
 type Arrivals struct {
-	Slow, Fast [stretches]int64 // the greatest and the least transit of each stretch
+	Ticks      int              // since the last stretch began
 	Count      int              // stretches begun
-	Ticks      int              // since the last one began
+	Slow, Fast [stretches]int64 // the greatest and the least transit of each
 }
 
 // add takes the transit of one packet.

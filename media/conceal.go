@@ -49,13 +49,13 @@ func (c *concealer) learn(r *ring, at, history int64, frame int) {
 	}
 	r.read(c.cycle[:c.period], at-int64(c.period))
 	if c.period > 0 {
-		c.smooth(r, at)
+		c.smooth(r, at, history)
 	}
 }
 
-// smooth lays the end of the cycle over what stood before its beginning, so that it repeats without a click.
-func (c *concealer) smooth(r *ring, at int64) {
-	n := c.period / 4
+// smooth lays the end of the cycle over what stood before its beginning, as far as that is known, so that it repeats without a click.
+func (c *concealer) smooth(r *ring, at, history int64) {
+	n := min(c.period/4, int(history)-c.period)
 	var before [pitchSize]int16
 	r.read(before[:n], at-int64(c.period)-int64(n))
 	tail := c.cycle[c.period-n : c.period]

@@ -31,17 +31,17 @@ type control struct {
 	started bool // something was sent: there is something to say goodbye to
 }
 
-// heardReport is the peer's last sender report, to be answered with LSR and DLSR.
+// heardReport is the peer's last sender report, to be answered with LSR and DLSR.  Plain data.
 type heardReport struct {
-	ssrc uint32
-	ntp  uint32 // the middle 32 bits of its NTP time
-	at   int64
+	SSRC uint32
+	NTP  uint32 // the middle 32 bits of its NTP time
+	At   int64
 }
 
-// toldReport is what our last report said, for the fraction lost since.
+// toldReport is what our last report said, for the fraction lost since.  Plain data.
 type toldReport struct {
-	ssrc, expected uint32
-	lost           int64
+	SSRC, Expected uint32
+	Lost           int64
 }
 
 func newControl(ssrc uint32) control {
@@ -182,16 +182,16 @@ func (c *control) send(l *Leg, now int64, b []byte, last bool) {
 // reception is what we say of the peer's stream.
 func (c *control) reception(shown *notice, now int64) reception {
 	told := toldReport{shown.ssrc, shown.expected, shown.stats.Lost}
-	r := reception{ssrc: told.ssrc, lost: int32(max(-0x800000, min(told.lost, 0x7fffff))), newest: shown.newest, jitter: shown.noise}
+	r := reception{ssrc: told.SSRC, lost: int32(max(-0x800000, min(told.Lost, 0x7fffff))), newest: shown.newest, jitter: shown.noise}
 	before := c.told
-	if before.ssrc != told.ssrc {
-		before = toldReport{lost: told.lost}
+	if before.SSRC != told.SSRC {
+		before = toldReport{Lost: told.Lost}
 	}
-	if expected, lost := int64(told.expected)-int64(before.expected), told.lost-before.lost; expected > 0 && lost > 0 {
+	if expected, lost := int64(told.Expected)-int64(before.Expected), told.Lost-before.Lost; expected > 0 && lost > 0 {
 		r.fractionLost = uint8(min(lost*256/expected, 255)) // A.3
 	}
-	if c.heard.ssrc == told.ssrc && c.heard.at != 0 {
-		r.lastReport, r.delay = c.heard.ntp, uint32((now-c.heard.at)<<16/int64(time.Second))
+	if c.heard.SSRC == told.SSRC && c.heard.At != 0 {
+		r.lastReport, r.delay = c.heard.NTP, uint32((now-c.heard.At)<<16/int64(time.Second))
 	}
 	c.told = told
 	return r
@@ -221,21 +221,27 @@ func (c *control) destination() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// close says BYE, when anything was said before, and closes the socket.
+// close says BYE, when anything was said before and the call is over, and closes the socket.
 func (c *control) close(l *Leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil || c.closed {
 		return
 	}
+	if !l.given.Load() {
+		c.goodbye(l)
+	}
+	c.closed = true
+	c.conn.Close()
+}
+
+func (c *control) goodbye(l *Leg) {
 	if c.started || l.shown().stats.PacketsOut > 0 {
 		c.send(l, monotonic(), make([]byte, 0, maxReport), true)
 	}
 	if c.mux != nil {
 		c.mux.flush(l.conn) // which no tick uses any more
 	}
-	c.closed = true
-	c.conn.Close()
 }
 
 // ntpTime is the 64-bit time of RFC 5905: seconds since 1900, and their fraction.

@@ -22,7 +22,9 @@
 //
 // RTCP is served off the tick by one goroutine per Engine, the reporter: it needs no 20 ms and may allocate.
 //
+// All of it can move to another process: Pause, Giving and Taking.
+//
 // Words: a tick is one 20 ms step; a frame is the samples of one tick; the source is where a leg's packets come from; the latch
 // decides which source that is; a stranger is anybody else; a press is one key pressed once, however many packets report it; a still frame
-// is one whose samples are all the same.
+// is one whose samples are all the same; an image is what has been written down for another process.
 package media

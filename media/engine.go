@@ -40,11 +40,15 @@ type Engine struct {
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
 	past   LegStats // of the legs that are closed
+	halt   *halt    // nil: it is not
 	closed bool
 }
 
 // New starts the loops and the RTCP reporter.  It opens no sockets.  Close ends everything.
-func New(cfg Config) (*Engine, error) {
+func New(cfg Config) (*Engine, error) { return start(cfg, nil) }
+
+// start is New, and Continue if there is an image.
+func start(cfg Config, im *EngineImage) (*Engine, error) {
 	if cfg.PortRest == 0 {
 		cfg.PortRest = 5 * time.Second
 	}
@@ -62,20 +66,41 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, ports: ports, broken: newBreakages(), legs: make(map[*Leg]struct{})}
-	for i := range cfg.Loops {
-		loop, err := startLoop(int64(i)*int64(frameTime)/int64(cfg.Loops), cfg.Hands, e.broken)
+	first := firstTicks(monotonic(), cfg.Loops)
+	if im != nil {
+		e.halt, e.past = newHalt(cfg.Loops), im.Past
+		e.ports.restore(&im.Ports)
+		copy(first, im.Due)
+	}
+	for i := range first {
+		loop, err := startLoop(first[i], cfg.Hands, e.broken, e.halt)
 		if err != nil {
+			e.Resume()
 			for _, l := range e.loops {
 				l.close()
 			}
 			return nil, err
 		}
+		loop.number = i // before anybody sees it
 		e.loops = append(e.loops, loop)
 	}
-	e.reporter = startReporter(e)
+	e.reporter = startReporter(e, e.halt)
 	e.logging.Add(1)
 	go e.logBroken() // ends when Close closes the wake-up; Close waits
+	if e.halt != nil {
+		e.halt.wait(cfg.Loops + 1)
+	}
 	return e, nil
+}
+
+// firstTicks are the first deadlines of so many loops, spread over 10 ms, so that they do not all wake at once.  In the other 10 of each 20 ms nothing is
+// due: that is when another process can take over (lastRound).
+func firstTicks(now int64, loops int) []int64 {
+	first := make([]int64, loops)
+	for i := range first {
+		first[i] = now/int64(frameTime)*int64(frameTime) + int64(frameTime) + int64(i)*int64(frameTime)/2/int64(loops)
+	}
+	return first
 }
 
 func (e *Engine) logBroken() {
@@ -127,15 +152,23 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
 	leg.release = e.release
+	if err := e.enlist(leg); err != nil {
+		rtp.Close()
+		rtcp.Close()
+		return nil, err
+	}
+	return leg, nil
+}
+
+// enlist puts a leg on the list, unless there is none any more.
+func (e *Engine) enlist(leg *Leg) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		rtp.Close()
-		rtcp.Close()
-		return nil, errors.New("open RTP socket: the media engine is closed")
+		return errors.New("open RTP socket: the media engine is closed")
 	}
 	e.legs[leg] = struct{}{}
-	return leg, nil
+	return nil
 }
 
 // release takes the ports of a closed leg back.
@@ -179,7 +212,16 @@ func (e *Engine) Loop() *Loop {
 	return best
 }
 
-// Close ends the reporter, all legs and the loops, and waits for them.  Safe to call twice.
+// Numbered is the loop with that number, for a room that was on it in another process and whose ticks are to go on at its deadlines; one that Loop
+// chooses, if there are fewer here.
+func (e *Engine) Numbered(number int) *Loop {
+	if number >= 0 && number < len(e.loops) {
+		return e.loops[number]
+	}
+	return e.Loop()
+}
+
+// Close ends the reporter, all legs and the loops, also if they are paused, and waits for them.  Safe to call twice.
 func (e *Engine) Close() {
 	e.mu.Lock()
 	if e.closed {
@@ -188,6 +230,12 @@ func (e *Engine) Close() {
 	}
 	e.closed = true
 	e.mu.Unlock()
+	e.Resume()
+	e.end()
+}
+
+// end is Close for whoever has set closed.
+func (e *Engine) end() {
 	e.reporter.close()
 	var legs sync.WaitGroup // each waits for a tick of its loop
 	for _, leg := range e.all(nil) {

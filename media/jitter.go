@@ -34,21 +34,21 @@ type JitterState struct {
 	Lost    int64 // samples concealed in a row until Next
 	Longest int64 // the longest packet of late
 
-	Clock    int64 // time, in samples: at the next pop
-	Passed   int64 // the same, in nanoseconds, as of the last pop
-	Arrivals Arrivals
-	Guard    int64 // how much sooner than it is needed the slowest packet is wanted
-	Calm     int   // ticks since a packet came too late
-	Size     int64 // of the newest packet, and
-	Origin   int64 // where it begins
-	Grid     int64 // greatest common divisor of Size and Frame
-	Rest     int   // ticks until the pace may be corrected again
+	Clock  int64 // time, in samples: at the next pop
+	Passed int64 // the same, in nanoseconds, as of the last pop
+	Calm   int   // ticks since a packet came too late
+	Rest   int   // ticks until the pace may be corrected again
 
-	Jumped bool  // the last packet lay where it cannot belong
-	JumpAt int64 // there
-
+	Jumped    bool  // the last packet lay where it cannot belong
 	Concealed int64 // samples made up, in all
-	Skipped   int64 // samples that came and were not played, in all
+
+	Arrivals Arrivals // from its third field on, not each tick needs what follows; see fetch
+	Guard    int64    // how much sooner than it is needed the slowest packet is wanted
+	Size     int64    // of the newest packet, and
+	Origin   int64    // where it begins
+	Grid     int64    // greatest common divisor of Size and Frame
+	JumpAt   int64    // where the packet lay that cannot belong there
+	Skipped  int64    // samples that came and were not played, in all
 }
 
 // jitter is the playout buffer of one leg: packets in at their timestamps, exactly one frame out per tick.
@@ -61,8 +61,8 @@ type JitterState struct {
 //
 // Pure: knows no clock; a pop is a tick.  Owned by the leg's owner.
 type jitter struct {
-	JitterState
 	ring
+	JitterState
 	conceal concealer
 }
 
@@ -85,12 +85,17 @@ func (j *jitter) setUp(frame int, limit time.Duration) {
 		j.Limit = int64(frame) * int64(min(limit, MostJitter)) / int64(frameTime)
 	}
 	j.Guard = j.samples(guardLeast)
-	j.conceal.fit(frame)
+	j.makeReady()
+}
+
+// makeReady has room for Frame and Limit, and nothing in it.
+func (j *jitter) makeReady() {
+	j.conceal.fit(j.Frame)
 	j.ring.fit(int(j.samples(int64(maxPacket/time.Millisecond)) + 2*j.Limit + j.samples(kept))) // see reach
 }
 
-// reach is how far ahead of the playing a packet may end.  Behind it lies what concealment learns from, also when the playing goes back
-// for a late packet, by the limit at most.
+// reach is how far ahead of the playing a packet may end.  Behind it lies what was played, which a late packet may be written over, by the limit at most,
+// and what concealment learns from.
 func (j *jitter) reach() int64 { return int64(len(j.ring.samples)) - j.Limit - j.samples(kept) }
 
 // samples is that many milliseconds.
@@ -171,7 +176,7 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	switch {
 	case behind <= 0:
 	case j.starved() && !j.Quiet && behind <= j.Limit:
-		j.Next = at // nothing else to play: better late than never
+		j.Next, j.History = at, max(0, j.History-behind) // nothing else to play: better late than never
 		j.missed()
 	case behind >= n:
 		j.missed()

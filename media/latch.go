@@ -21,11 +21,11 @@ import "net/netip"
 //
 // Plain data; the zero value admits nobody.  Owned by the leg's owner.
 type Latch struct {
-	SDP        netip.AddrPort // where SDP says the peer is
 	Signalling netip.Addr     // where the peer's SIP comes from; invalid: unknown
-	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
 	Before     netip.AddrPort // the source before the address moved
 	Of         netip.AddrPort // the SDP address under which Before was the source
+	SDP        netip.AddrPort // where SDP says the peer is
+	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
 	Doubted    bool           // nothing has come from Source since the negotiation: a router may have moved it
 	Stale      uint8          // packets since the negotiation from Before, or, when Source is doubted, from others
 }

@@ -31,28 +31,30 @@ type LegConfig struct {
 // taken it for that loop.
 // Update, Press, LastHeard, LocalAddr and Close may be called from any goroutine.
 type Leg struct {
-	cfg     LegConfig
-	conn    Conn
-	orders  atomic.Pointer[order] // the newest first
-	shut    atomic.Bool           // nothing may touch conn any more
 	opened  time.Time
-	board   board   // the figures, for others
-	control control // RTCP
+	release func(*Leg) // gives the ports back
+	control control    // RTCP
+	board   board      // the figures, for others
 
-	// The owner's.
+	// What each tick needs lies together, from the end of state to the beginning of jitter: see fetch.
 	state  LegState
-	mux    *muxed // RTCP over the RTP socket; nil: it has its own
-	tied   bool   // the socket is connected to the source
-	codec  *codec.Codec
-	jitter jitter
-	frame  []int16 // the frame of this tick
+	conn   Conn
+	orders atomic.Pointer[order] // the newest first
+	shut   atomic.Bool           // nothing may touch conn any more
+	given  atomic.Bool           // its call lives on in another process, unless the engine's pause ends
+	cfg    LegConfig
+
+	// The owner's, as is the state.
+	tied   bool // the socket is connected to the source
 	heard  bool
-	level  int // of the frame; levelUnknown until asked
+	mux    *muxed // RTCP over the RTP socket; nil: it has its own
+	codec  *codec.Codec
+	frame  []int16 // the frame of this tick
+	level  int     // of the frame; levelUnknown until asked
 	digits []byte
 	work   *scratch
 	out    outbox
-
-	release func(*Leg) // gives the ports back
+	jitter jitter
 
 	mu      sync.Mutex
 	loop    *Loop

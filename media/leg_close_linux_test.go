@@ -7,11 +7,6 @@ import (
 	"github.com/sipconf/sipconf/codec"
 )
 
-// carousel pulls and pushes a leg for ever.
-type carousel struct{ leg *Leg }
-
-func (c carousel) Tick(now int64) { c.leg.Push(now, c.leg.Pull(now)) }
-
 // A leg that is closed while a bus still ticks it, with an Update under way, does nothing to its descriptor, which may be somebody else's by
 // then.
 func TestAClosedLegTouchesNoDescriptor(t *testing.T) {

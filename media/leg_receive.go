@@ -163,7 +163,7 @@ func (l *Leg) turnTo(p *packet) {
 	*s = Source{Known: true, SSRC: p.ssrc, Old: s.SSRC, TS: p.ts, Ext: int64(p.ts)}
 	l.state.Muting = Muting{}
 	if l.state.Presses.Active {
-		*l.state.Muting.last() = everything
+		l.state.Muting.all()
 	}
 	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
 }

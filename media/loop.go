@@ -26,6 +26,7 @@ type Bus interface {
 //
 // Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
 type Loop struct {
+	number   int
 	broken   *breakages
 	buses    []Bus        // on the loop only
 	at       int          // which bus is being ticked, -1 between ticks; on the loop only
@@ -37,28 +38,35 @@ type Loop struct {
 	work     scratch // of the attached legs; on the loop only
 	crew     *Crew   // nil: not needed yet; on the loop only
 	hands    int     // that it will have
+	first    int64   // its first deadline, of which all others are whole ticks away
+	due      int64   // its next one, as long as it has buses; on the loop only
 	ended    chan struct{}
 
 	mu     sync.Mutex
 	mail   []func()
 	closed bool
+	halt   *halt // it is to stand still
 
-	post atomic.Bool   // there is mail, or an end: else the tick goes by without the lock
+	post atomic.Bool   // there is mail, or a pause, or an end: else the tick goes by without the lock
 	wake chan struct{} // the same, for a loop that has nothing to tick; holds one
 }
 
-// startLoop starts the loop's goroutine; close ends it and waits.  phase is the offset of its deadlines within 20 ms, so that
-// the loops do not all wake at once; hands is how many help it with a large bus.
-func startLoop(phase int64, hands int, broken *breakages) (*Loop, error) {
-	first := monotonic()/int64(frameTime)*int64(frameTime) + phase + int64(frameTime)
+// startLoop starts the loop's goroutine; close ends it and waits.  first is its first deadline; hands is how many help it with a large bus; h
+// is the pause in which it begins, or nil.
+func startLoop(first int64, hands int, broken *breakages, h *halt) (*Loop, error) {
 	alarm, err := newAlarm(first)
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{broken: broken, hands: hands, at: -1, wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	go l.run(alarm, first) // ends by close, which waits for ended
+	l := &Loop{broken: broken, hands: hands, first: first, due: first, at: -1, halt: h,
+		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	l.post.Store(h != nil)
+	go l.run(alarm) // ends by close, which waits for ended
 	return l, nil
 }
+
+// Number tells the loops of an engine apart, from 0 on: Engine.Numbered.
+func (l *Loop) Number() int { return l.number }
 
 // Do queues f to run on the loop after the current tick, or at once when it has nothing to tick.  False when the loop is closed: then f never runs.
 // Never blocks.  f must not block either: no I/O, no logging, no waiting for whoever called Do.
@@ -125,7 +133,7 @@ func (l *Loop) close() {
 	<-l.ended
 }
 
-func (l *Loop) run(alarm *alarm, deadline int64) {
+func (l *Loop) run(alarm *alarm) {
 	defer close(l.ended)
 	defer alarm.close()
 	defer func() {
@@ -133,14 +141,18 @@ func (l *Loop) run(alarm *alarm, deadline int64) {
 			l.crew.Close()
 		}
 	}()
-	for first := deadline; ; deadline += int64(frameTime) {
+	if !l.readMail() { // there is none, but there may be a pause
+		return
+	}
+	for {
 		if len(l.buses) == 0 {
 			if !l.rest() {
 				return
 			}
-			deadline = first + (monotonic()-first)/int64(frameTime)*int64(frameTime)
+			l.due = l.soon()
 			continue
 		}
+		deadline := l.due
 		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))
 			deadline += (missed - catchUp) * int64(frameTime)
@@ -150,6 +162,7 @@ func (l *Loop) run(alarm *alarm, deadline int64) {
 		readWall()
 		l.tick(deadline)
 		l.clock.ran(monotonic() - deadline)
+		l.due = deadline + int64(frameTime)
 		if !l.readMail() {
 			return
 		}
@@ -192,22 +205,42 @@ func (l *Loop) tickOn(now int64) {
 	}
 }
 
-// readMail runs the queued functions in order; false when the loop is closed and there are no more.
+// readMail runs the queued functions in order, and stands still in a pause; false when the loop is closed and there are no more.
 func (l *Loop) readMail() bool {
-	if !l.post.Load() { // nearly always
-		return true
+	for l.post.Load() { // nearly never
+		l.mu.Lock()
+		l.post.Store(false)
+		mail, closed, h := l.mail, l.closed, l.halt
+		l.mail = l.spare[:0]
+		l.mu.Unlock()
+		for i, f := range mail {
+			l.call(f)
+			mail[i] = nil // let go of what f holds
+		}
+		l.spare = mail
+		switch {
+		case closed:
+			return false
+		case h == nil:
+			return true
+		case len(l.buses) > 0 && l.due-int64(frameTime) < h.from: // not after this tick, then
+			l.post.Store(true)
+			return true
+		}
+		l.stand(h)
+		l.post.Store(true) // what was queued meanwhile is run before the next tick
 	}
+	return true
+}
+
+// stand stands still until the pause is over, which another one may follow.
+func (l *Loop) stand(h *halt) {
+	h.stand()
 	l.mu.Lock()
-	l.post.Store(false)
-	mail, closed := l.mail, l.closed
-	l.mail = l.spare[:0]
-	l.mu.Unlock()
-	for i, f := range mail {
-		l.call(f)
-		mail[i] = nil // let go of what f holds
+	defer l.mu.Unlock()
+	if l.halt == h {
+		l.halt = nil
 	}
-	l.spare = mail
-	return !closed
 }
 
 func (l *Loop) call(f func()) {

@@ -17,7 +17,7 @@ func (c *counter) Tick(int64) {
 
 // Somebody is held up in the middle of Do, by the scheduler or the collector: the rooms do not wait for him.
 func TestTickTakesNoLock(t *testing.T) {
-	l, err := startLoop(0, 0, newBreakages())
+	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, newBreakages(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,9 @@ var everything = Window{math.MinInt64, math.MaxInt64}
 //
 // Plain data; the zero value mutes nothing.  Owned by the leg's owner.
 type Muting struct {
+	Until   int64     // nothing is muted from this position on
+	Turn    uint8     // of the last window
 	Windows [8]Window // in turn
-	Turn    uint8     // of the last one
 }
 
 // last is the window of the last press.
@@ -29,14 +30,27 @@ func (m *Muting) begin(from int64) {
 		}
 		m.Turn++
 	}
-	*m.last() = Window{from, math.MaxInt64}
+	*m.last() = Window{from, everything.To}
+	m.Until = everything.To
 }
 
+// all mutes whatever comes, until the end is told.
+func (m *Muting) all() { *m.last(), m.Until = everything, everything.To }
+
 // end is where the last press ends.
-func (m *Muting) end(to int64) { m.last().To = to }
+func (m *Muting) end(to int64) {
+	m.last().To = to
+	m.Until = m.Windows[0].To
+	for _, w := range m.Windows {
+		m.Until = max(m.Until, w.To)
+	}
+}
 
 // touches says whether any of that stretch is muted.
 func (m *Muting) touches(from, to int64) bool {
+	if from >= m.Until { // nearly always
+		return false
+	}
 	for i := range m.Windows {
 		if w := &m.Windows[i]; from < w.To && to > w.From {
 			return true

@@ -84,9 +84,16 @@ func (p *ports) refused(port uint16, now time.Time) { p.back(port, now, true) }
 func (p *ports) back(port uint16, now time.Time, busy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := int(port-p.first) / 2
-	p.lent[i], p.busy[i], p.ready[i] = false, busy, now.Add(p.rest)
-	p.used--
+	if i, ours := p.pair(port); ours {
+		p.lent[i], p.busy[i], p.ready[i] = false, busy, now.Add(p.rest)
+		p.used--
+	}
+}
+
+// pair is the place of the pair with that even port, if it is in the range: a leg that was opened under another range is not.
+func (p *ports) pair(port uint16) (i int, ours bool) {
+	i = (int(port) - int(p.first)) / 2
+	return i, port >= p.first && i < len(p.lent) && port%2 == 0
 }
 
 // exhausted is ErrNoPorts with what an operator wants to know: is the range too small, or does another program live in it?

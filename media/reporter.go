@@ -12,14 +12,18 @@ const reportEvery = 5 * time.Second
 
 // reporter is the goroutine that serves the RTCP sockets of all legs of an engine, once a second, off the tick.
 type reporter struct {
-	stop chan struct{}
-	done sync.WaitGroup
-	once sync.Once
+	halts chan *halt
+	stop  chan struct{}
+	done  sync.WaitGroup
+	once  sync.Once
 }
 
-// startReporter starts the goroutine; close ends it and waits.
-func startReporter(e *Engine) *reporter {
-	r := &reporter{stop: make(chan struct{})}
+// startReporter starts the goroutine, in a pause, or at once if h is nil; close ends it and waits.
+func startReporter(e *Engine, h *halt) *reporter {
+	r := &reporter{halts: make(chan *halt, 1), stop: make(chan struct{})}
+	if h != nil {
+		r.halts <- h
+	}
 	r.done.Add(1)
 	go r.run(e)
 	return r
@@ -40,6 +44,8 @@ func (r *reporter) run(e *Engine) {
 		select {
 		case <-r.stop:
 			return
+		case h := <-r.halts:
+			h.stand()
 		case <-second.C:
 			readWall() // no loop may be ticking
 			legs = e.all(legs[:0])

@@ -97,3 +97,13 @@ func (s *netSocket) Close() error {
 	s.reading.Wait()
 	return err
 }
+
+// fetchConn is for raw sockets.
+func fetchConn(Conn) {}
+
+// adoptUDP is not to be had: a goroutine reads each socket, and what it has read would be lost.
+func adoptUDP(int) (Conn, error) {
+	return nil, fmt.Errorf("take over a UDP socket: %w", errors.ErrUnsupported)
+}
+
+func closeDescriptor(int) {}

@@ -7,20 +7,22 @@ import (
 )
 
 // LegState is all that a leg knows of its call: plain data without pointers, functions, channels or contexts, so that it can be written
-// down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  (Of the sound on
-// hand, the ring, nothing is in it: that is 20 to 100 ms.)  Owned by the leg's owner.
+// down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  The sound on hand, and what is between the
+// leg and others, is in LegImage beside it.  Owned by the leg's owner.
 type LegState struct {
+	Playout JitterState
+	Echoes  Echoes
+	Tones   Tones
+	Music   Music
+	Presses Presses
+	Muting  Muting // where the sound of presses lies
+	Keying  Keying
+
+	// What each tick needs from here on, see fetch.
 	Agreed    Agreed
 	Sender    Sender
-	Keying    Keying
 	Latch     Latch
 	Source    Source
-	Presses   Presses
-	Echoes    Echoes
-	Muting    Muting // where the sound of presses lies
-	Tones     Tones
-	Playout   JitterState
-	Music     Music
 	Stillness Stillness
 	Levelling Levelling
 	Figures   Figures

@@ -9,38 +9,37 @@ import (
 // Participant is a call's presence in a room. The zero value has left. Its methods may be called
 // from any goroutine; its fields below the line are touched on the room's loop only.
 type Participant struct {
-	since time.Time
-	seat  *Seat // nil: he was never in
-	link  bool  // it is a link, and no person
-
-	// On the loop only.
-	id       string     // the call's; another one after Replace, and so is the leg
-	leg      *media.Leg //
-	name     string
-	number   string
+	// On the loop only, with what each tick needs first: see fetch.
+	leg      *media.Leg // another one after Replace, as the id
 	phase    phase
 	flags    flags
 	voice    voice
 	music    bool // he plays some and is kept out for it
-	awaits   int  // ticks in which his first packet could have come, up to patience
-	keys     keys
-	own      playing      // a tone for him alone; while it plays he hears no other
-	mate     *Participant // whom he hears while he is aside; nil: nobody
 	gains    gains
-	round    int      // the chime's round that announces him, which he need not hear
-	spared   bool     // the announcement of now is none of his
-	rights   rights   // in this tick
-	standing standing // and what others see of that
-	speaks   bool     // there is something of him in this tick, whoever may hear it
-	spoken   bool     // there was in some tick, or is
-	heard    bool     // is part of this tick's sum
-	news     news     // of this tick
-	frame    []int16  // what he said in this tick; the leg's memory
-	notice   notice   // of the recording; before his own
+	spared   bool         // the announcement of now is none of his
+	rights   rights       // in this tick
+	standing standing     // and what others see of that
+	speaks   bool         // there is something of him in this tick, whoever may hear it
+	spoken   bool         // there was in some tick, or is
+	heard    bool         // is part of this tick's sum
+	sending  bool         // his leg presses keys
+	hears    tidings      // of the ear, in this tick
+	news     news         // of this tick
+	awaits   int          // ticks in which his first packet could have come, up to patience
+	ear      *ear         // plain data; nil: nobody has asked for it
+	frame    []int16      // what he said in this tick; the leg's memory
+	own      playing      // a tone for him alone; while it plays he hears no other
+	round    int          // the chime's round that announces him, which he need not hear
+	notice   notice       // of the recording; before his own
+	mate     *Participant // whom he hears while he is aside; nil: nobody
+	keys     keys
+	name     string
+	number   string
+	id       string // the call's; another one after Replace
 
-	sending bool    // his leg presses keys
-	ear     *ear    // plain data; nil: nobody has asked for it
-	hears   tidings // of the ear, in this tick
+	since time.Time
+	seat  *Seat // nil: he was never in
+	link  bool  // it is a link, and no person
 }
 
 // Incarnation says which of the conferences under the room's number he is in, or is invited into; 0 when he was never in.

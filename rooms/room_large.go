@@ -70,7 +70,9 @@ func (r *Room) tickTogether(now int64) {
 func (r *Room) Part(h *media.Hand, first, end int) {
 	l := &r.large
 	d := &l.desks[h.Number()]
-	for i, p := range r.members[first:end] {
+	members := r.members[first:end]
+	for i, p := range members {
+		fetchAhead(members[i:])
 		h.Take(p.leg)
 		if l.pushes {
 			r.push(d, p, l.now)

@@ -9,7 +9,8 @@ func (r *Room) Tick(now int64) {
 		r.tickTogether(now)
 		return
 	}
-	for _, p := range r.members {
+	for i, p := range r.members {
+		fetchAhead(r.members[i:])
 		if p.pull(now) {
 			r.tell(p)
 		}
