@@ -24,8 +24,11 @@ export GOFLAGS="${GOFLAGS:-} -pgo=off"
 
 go build ./...
 go vet -tags e2e ./...
+# Figures of what machines say, made of minutes of speech: arithmetic on one goroutine, which takes ten times as long with the race detector.
+quality='^TestE2EQuestionIsKnownAgain$'
 status=0
-go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails -- \
-	"${race[@]}" -tags e2e -p 1 -timeout 15m "$@" ./... || status=$?
+gotestsum() { go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails -- -tags e2e -p 1 -timeout 15m "$@" || status=$?; }
+[ $# -gt 0 ] || gotestsum -run "$quality" ./rooms
+gotestsum "${race[@]}" -skip "$quality" "$@" ./...
 [ -z "$skipped" ] || echo "$skipped"
 exit "$status"
