@@ -22,9 +22,11 @@ import (
 const (
 	farNumber = "84957776675"
 	farDigits = "354233"
+	forgetful = "84957776699" // asks, forgets what it was told, and asks the same again
 
-	// questionHz is a tone under the question, by which it is found wherever it should not be heard.
-	questionHz, questionLevel = 2330.0, -20.0
+	// questionHz is a tone under the question, by which it is found wherever it should not be heard. Under that of the forgetful one it is soft: what has a
+	// loud tone under it has no envelope, by which it could be known again.
+	questionHz, questionLevel, softLevel = 2330.0, -20.0, -38.0
 )
 
 // farSide is the far conference.
@@ -39,7 +41,7 @@ func farConference(t *testing.T, addr, from, dtmfMode string, firstPort int) *fa
 	t.Helper()
 	return &farSide{t: t, Asterisk: rig.Start(t, rig.Options{
 		Addr: addr, Ports: ports(firstPort), Phones: []rig.Phone{{Name: "Fedor", Number: "701"}},
-		Sounds: map[string][]int16{"question": question(t)},
+		Sounds: map[string][]int16{"question": question(t, questionLevel), "soft": question(t, softLevel)},
 		Append: trunk("office", from, "phones", "dtmf_mode="+dtmfMode),
 		Dialplan: []string{
 			"exten => " + farNumber + ",1,Answer()",
@@ -47,6 +49,13 @@ func farConference(t *testing.T, addr, from, dtmfMode string, firstPort int) *fa
 			" same => n,NoOp(the caller has pressed ${digits})",
 			" same => n,GotoIf($[\"${digits}\" = \"" + farDigits + "\"]?room:ask)",
 			" same => n(room),ConfBridge(" + farDigits + ")",
+			"exten => " + forgetful + ",1,Answer()",
+			" same => n,Read(digits,${ASTETCDIR}/../sounds/soft,6,,1,10)",
+			" same => n,NoOp(the caller has pressed ${digits})",
+			" same => n,Wait(1)",
+			" same => n,Read(digits,${ASTETCDIR}/../sounds/soft,6,,1,10)",
+			" same => n,NoOp(the caller has pressed ${digits})",
+			" same => n,ConfBridge(" + farDigits + ")",
 			"exten => room,1,Answer()",
 			" same => n,ConfBridge(" + farDigits + ")",
 		},
@@ -65,7 +74,7 @@ func trunk(name, addr, context string, options ...string) []string {
 }
 
 // question is what the far conference asks: a prompt that espeak-ng has spoken, with the tone under it.
-func question(t *testing.T) []int16 {
+func question(t *testing.T, level float64) []int16 {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("..", "prompts", "en", "dial-now.wav"))
 	if err != nil {
@@ -77,7 +86,7 @@ func question(t *testing.T) []int16 {
 	}
 	pcm := slices.Clone(spoken.Samples)
 	mark := make([]int16, len(pcm))
-	phone.Tone(questionHz, questionLevel).Fill(mark)
+	phone.Tone(questionHz, level).Fill(mark)
 	for i := range pcm {
 		pcm[i] += mark[i]
 	}

@@ -79,23 +79,42 @@ func (c *Call) probe() {
 			c.endSilent("no RTP and no RTCP, and no answer to a probe")
 			return
 		}
-		// Any other answer, a refusal too, shows that the peer is there.
+		c.alive(req.Method, res)
 		c.Silence.Probes++
 		c.Silence.Since = time.Now()
 	})
 }
 
 // probing is the request that a probe is; nil when there can be none: then the
-// call is over.
-func (c *Call) probing() *sipgo.Request {
-	req, err := c.Dialog.request(sipgo.OPTIONS)
+// call is over. A session refresh (RFC 3311, RFC 4028) where the peer takes one
+// without a description: Asterisk's PJSIP channel (22.10 tried) leaves an OPTIONS
+// in a dialog without any answer, whatever the call is doing. Else OPTIONS.
+func (c *Call) probing() (req *sipgo.Request) {
+	var err error
+	if c.PeerUpdates {
+		req, err = c.refreshing(sipgo.UPDATE)
+	} else if req, err = c.Dialog.request(sipgo.OPTIONS); err == nil {
+		req.AppendHeader(c.Dialog.contact())
+		req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
+	}
 	if err != nil {
 		c.endSilent("no RTP and no RTCP")
 		return nil
 	}
-	req.AppendHeader(c.Dialog.contact())
-	req.AppendHeader(sipgo.NewHeader("Accept", acceptedBodies))
 	return req
+}
+
+// alive takes the answer to a probe. Any one shows that the peer is there, a
+// refusal too.
+func (c *Call) alive(method sipgo.RequestMethod, res *sipgo.Response) {
+	switch {
+	case method != sipgo.UPDATE:
+	case res.IsSuccess():
+		c.Dialog.refreshTarget(res.Contact())
+		c.refreshTaken(method, res, time.Now())
+	case res.StatusCode == 405 || res.StatusCode == 501:
+		c.PeerUpdates = false // whatever its Allow says
+	}
 }
 
 func (c *Call) endSilent(why string) {

@@ -149,18 +149,10 @@ func (c *Call) refresh() {
 	if c.PeerUpdates {
 		method = sipgo.UPDATE
 	}
-	req, err := c.Dialog.request(method)
+	req, err := c.refreshing(method)
 	if err != nil {
 		c.log.Warn("the session cannot be refreshed", "err", err)
 		return
-	}
-	req.AppendHeader(c.Dialog.contact())
-	for _, h := range capabilities() {
-		req.AppendHeader(h)
-	}
-	if c.Timer.PeerKnows {
-		req.AppendHeader(sipgo.NewHeader("Session-Expires", seconds(c.Timer.Interval)+";refresher=uac"))
-		req.AppendHeader(sipgo.NewHeader("Min-SE", seconds(c.Timer.MinSE)))
 	}
 	if method == sipgo.INVITE {
 		contentType := sipgo.ContentTypeHeader("application/sdp")
@@ -168,6 +160,27 @@ func (c *Call) refresh() {
 		req.SetBody(c.Sent)
 	}
 	c.ask(req, func(res *sipgo.Response, err error) { c.refreshAnswered(method, res, err) })
+}
+
+// refreshing is a request that refreshes the session, without a description.
+func (c *Call) refreshing(method sipgo.RequestMethod) (*sipgo.Request, error) {
+	req, err := c.Dialog.request(method)
+	if err != nil {
+		return nil, err
+	}
+	req.AppendHeader(c.Dialog.contact())
+	for _, h := range capabilities() {
+		req.AppendHeader(h)
+	}
+	if c.Timer.PeerKnows {
+		refresher := "uac" // of this transaction: we
+		if !c.Timer.Ours {
+			refresher = "uas"
+		}
+		req.AppendHeader(sipgo.NewHeader("Session-Expires", seconds(c.Timer.Interval)+";refresher="+refresher))
+		req.AppendHeader(sipgo.NewHeader("Min-SE", seconds(c.Timer.MinSE)))
+	}
+	return req, nil
 }
 
 // refreshAnswered goes on as section 10 says: 481 and silence end the call,

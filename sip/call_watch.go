@@ -60,18 +60,19 @@ func (c *Call) probeUntil(end time.Time) {
 		cancel()
 		c.Silence.Probing = false
 		if c.Phase == confirmed {
-			c.probed(res, err)
+			c.probed(req.Method, res, err)
 		}
 	})
 }
 
 // probed takes the answer to a probe, or what there is instead of one.
-func (c *Call) probed(res *sipgo.Response, err error) {
+func (c *Call) probed(method sipgo.RequestMethod, res *sipgo.Response, err error) {
 	s, now := &c.Silence, time.Now()
 	switch {
 	case err == nil && (res.StatusCode == 481 || res.StatusCode == 408):
 		c.endSilent(fmt.Sprintf("no RTP and no RTCP, and a probe was answered by %d %s", res.StatusCode, clean(res.Reason)))
-	case err == nil: // a refusal, too, shows that the peer is there
+	case err == nil:
+		c.alive(method, res)
 		c.heardOf(now)
 		s.CheckAt = now.Add(s.Watch / 2)
 	case errors.Is(err, syscall.ECONNREFUSED):

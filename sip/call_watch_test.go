@@ -50,6 +50,32 @@ func TestWatchedPeerThatAnswersProbesMayBeSilentForEver(t *testing.T) {
 	}
 }
 
+// Asterisk answers no OPTIONS in a dialog, but an UPDATE. That is a refresh of
+// the session, and leaves its timer as it was agreed.
+func TestPeerThatTakesUpdatesIsProbedByThem(t *testing.T) {
+	const agreed = "Session-Expires: 600;refresher="
+	for _, refresher := range []string{"uac", "uas"} {
+		inWorld(t, nil, func(w *world) {
+			p := w.phone()
+			a := w.dials(p, watching)
+			c := p.rung()
+			call := c.picksUp(a, "Allow: INVITE, UPDATE", "Supported: timer", "Require: timer", agreed+refresher)
+			for range 100 {
+				p.wantsNothing(watchTime/2 - time.Millisecond)
+				update := c.wantsRequest("UPDATE", 2*time.Millisecond, 200, agreed+refresher)
+				if got := header(t, update, "Session-Expires"); got != "600;refresher="+refresher || len(update.Body()) != 0 {
+					t.Errorf("Session-Expires: %s, want refresher=%s, in\n%s", got, refresher, update)
+				}
+			}
+			c.wantsRequest("UPDATE", 8*time.Second, 405)
+			c.wantsRequest("OPTIONS", 8*time.Second, 200)
+			c.wantsRequest("OPTIONS", 8*time.Second, 481)
+			c.wantsRequest("BYE", time.Millisecond, 200)
+			wantEnded(t, call, false, "a probe was answered by 481")
+		})
+	}
+}
+
 func TestWatchedPeerThatSaysNothingAnyMore(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.phone()
@@ -210,17 +236,17 @@ func TestWatchedCallHasASessionTimer(t *testing.T) {
 		a := w.dials(p, watching)
 		p.rung().refuses(420, "Unsupported: timer")
 		c := p.rung()
-		c.picksUp(a, "Allow: INVITE, UPDATE")
+		c.picksUp(a)
 		asked := map[sipgo.RequestMethod]int{}
 		for begin := time.Now(); time.Since(begin) < 20*time.Minute; {
 			if m := p.gets(watchTime); m != nil {
 				req := m.Message.(*sipgo.Request)
 				asked[req.Method]++
-				c.answers(req, 200, "")
+				c.answers(req, 200, map[bool]string{true: pcmaSDP}[req.IsInvite()])
 			}
 		}
-		if asked[sipgo.UPDATE] != 1 {
-			t.Errorf("asked %v within 20 minutes, want one UPDATE", asked)
+		if asked[sipgo.INVITE] != 1 {
+			t.Errorf("asked %v within 20 minutes, want one INVITE", asked)
 		}
 		c.hangsUp()
 	})

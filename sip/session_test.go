@@ -480,6 +480,20 @@ func TestSilentCall(t *testing.T) {
 			wantEnded(t, call, false, "no RTP and no RTCP for 1m20s")
 		})
 	})
+	t.Run("is probed by an UPDATE where that is taken", func(t *testing.T) {
+		inWorld(t, silent, func(w *world) {
+			p := w.phone()
+			p.invites(pcmaSDP, "Allow: INVITE, UPDATE")
+			p.wants(200)
+			p.acks("")
+			call := w.taken()
+			for range mostProbes {
+				p.wantsRequest("UPDATE", 21*time.Second, 200)
+			}
+			p.wantsRequest("BYE", 21*time.Second, 200)
+			wantEnded(t, call, false, "no RTP and no RTCP for 1m20s")
+		})
+	})
 	t.Run("on hold is left alone", func(t *testing.T) {
 		inWorld(t, silent, func(w *world) {
 			p := w.phone()
