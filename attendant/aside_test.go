@@ -28,6 +28,7 @@ func (h *house) pair() (ann, bob, carl *call) {
 
 // Whoever of the two ends it, both are back: by the key, by dialling, by hanging up; and who stays is told.
 func TestConsultingEnds(t *testing.T) {
+	t.Parallel()
 	t.Run("the invited presses the key", func(t *testing.T) {
 		h := newHouse(t, nil)
 		_, _, carl := h.pair()
@@ -109,6 +110,7 @@ func TestConsultingSomebodyWhoDials(t *testing.T) {
 
 // In a muted room the two hear each other aside, and when they are back they are told that the room does not hear them.
 func TestConsultingInAMutedRoom(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	ann, _, carl := h.pair()
 	boss := h.comes("boss", "5234", "")
@@ -196,6 +198,7 @@ func TestTheStarThatGivesUp(t *testing.T) {
 // Who ends the number too slowly, or needs not end it because it is as long as a number may be, does not give it up with the #. The
 // next # does.
 func TestALateHashIsTheEndOfTheNumber(t *testing.T) {
+	t.Parallel()
 	for keys, number := range map[string]string{"*1103": "103", "*112345678901": "12345678901"} {
 		h := newHouse(t, nil)
 		done := h.ringing()

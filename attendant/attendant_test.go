@@ -347,6 +347,7 @@ func (h *house) list() []string {
 
 // What ends the digits: #, a pause, as many as there may be; * gives it up.
 func TestDiallingEnds(t *testing.T) {
+	t.Parallel()
 	for keys, want := range map[string]string{"103#": "103", "10": "10", "12345678901": "12345678901", "12345678901#": "12345678901", "123456789012": "123456789012", "1234567890123#": "1234567890123", "55*": "", "#": ""} {
 		t.Run(keys, func(t *testing.T) {
 			h := newHouse(t, nil)
@@ -402,6 +403,7 @@ func TestGivingUp(t *testing.T) {
 
 // Early sound is for the inviter alone; then a policy: a voicemail does not press 1, a person does.
 func TestPressOne(t *testing.T) {
+	t.Parallel()
 	for _, presses := range []string{"", "21"} {
 		h := newHouse(t, func(c *Config) { c.Accept = 700 * time.Millisecond })
 		carl := h.newCall("103")
@@ -451,6 +453,7 @@ func TestConsulting(t *testing.T) {
 }
 
 func TestMenu(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	ann, bob := h.comes("101", "5234", ""), h.comes("102", "5234", "")
 	ann.presses("*2")

@@ -166,6 +166,7 @@ func (e *ear) hearsSoftly(lang string, name prompts.Name) {
 // Those in the room hear it, each room in its language, and the far side of a link hears nothing; the next conference under the number is not
 // told of the lines of the one before.
 func TestTheRoomIsToldOfItsLine(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.Language = func(room, number string) string {
 			if room == "5235" {

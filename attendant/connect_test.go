@@ -29,6 +29,7 @@ type machine struct {
 	ear   *mediatest.Phone // hears what is sent to the machine, as our own server would
 	now   int64
 	next  time.Time // when it sends its next frame
+	lives sync.WaitGroup
 
 	mu    sync.Mutex
 	keys  string
@@ -50,14 +51,17 @@ func (h *house) machine(number string, events bool) *machine {
 	defer h.mu.Unlock()
 	h.calls++
 	m.call = &call{id: fmt.Sprintf("%s-%d", number, h.calls), number: number, leg: m.phone.Leg, over: make(chan struct{}), renamed: make(chan struct{}, 1)}
-	h.Cleanup(func() { m.Hangup("the end of the test") })
+	h.Cleanup(func() {
+		m.Hangup("the end of the test")
+		m.lives.Wait() // before its legs are closed
+	})
 	return m
 }
 
 // does begins what it does: script.
 func (m *machine) does(script func()) {
 	m.next = time.Now()
-	m.house.serves.Go(func() { // ends with the call
+	m.lives.Go(func() { // ends with the call
 		script()
 		for {
 			m.step(make([]int16, 160))
@@ -361,6 +365,7 @@ func TestTheWaysOfSendingKeys(t *testing.T) {
 // The last one leaves while the script runs; the link is to go; there is no seat; the office is closed; there is a panic: the far side is not in, its
 // seat is free, and why is said.
 func TestConnectingComesToNothing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	ann := h.comes("101", "5234", "")
 	begins := func(ctx context.Context, far dialout.Call, change func(*links.Answer)) <-chan error {

@@ -126,6 +126,7 @@ func TestWithoutASeatForEarlyMediaItRings(t *testing.T) {
 // The first trunk sends sound and then a 503; the second one rings, sends sound as well, and its phone answers. Ann hears what is of the one
 // that is being tried, and nobody is left over. The number to which a 302 leads is heard likewise.
 func TestTheInviterHearsWhatIsBeingTried(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	first, second, third := h.newCall("first"), h.newCall("second"), h.newCall("third")
 	for i, c := range []*call{first, second, third} {

@@ -28,6 +28,7 @@ func (h *house) answering(policy dialout.Policy, calls ...*call) {
 // The boss mutes all. What they do with their own mutes does not change that, and they are told; who comes in is muted as well and told,
 // and so is who is invited; another host is not. When she opens, who has muted himself stays so.
 func TestTheHostMutesAll(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	carl := h.newCall("103")
 	h.answering(dialout.Straight, carl)
@@ -107,6 +108,7 @@ func TestTheLogSaysHowAGuestHasLeft(t *testing.T) {
 
 // Kicked is who came in last and is no host: not who waits in the ante-room, and not he who is being removed already.
 func TestKickLast(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) { c.Accept = time.Minute })
 	carl := h.newCall("103")
 	h.answering(dialout.Press1, carl)
@@ -171,6 +173,7 @@ func TestLocking(t *testing.T) {
 
 // The rooms are told who comes and goes, in the words that the crier finds.
 func TestAnnouncing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) { c.Announce = true })
 	h.comes("201", "5234", "")
 	h.comes("202", "5234", "")

@@ -13,6 +13,7 @@ import (
 // The boss has muted all and transfers her call: who is on it then is muted like all the others and told, removes nobody, and is told things
 // in his own language. What she had begun to type is not his. When she is back she is a host again.
 func TestAHostTransfersHerCall(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.Language = func(room, number string) string {
 			if number == "109" {
@@ -91,6 +92,7 @@ func TestAGuestIsWhoWasDialled(t *testing.T) {
 
 // Somebody gets a call in a room that is recorded: he is told of that, as anybody who comes in.
 func TestWhoGetsACallIsToldOfTheRecording(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) { c.Tape = func(string) (rooms.Tape, error) { return new(nowhere), nil } })
 	ann := h.comes("101", "5234", "")
 	hears := h.listens(ann)

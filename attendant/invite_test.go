@@ -11,6 +11,7 @@ import (
 // Why nobody has come is said in words, which are not that the call has failed where somebody can do something about it. Of one who is there
 // already, or is about to be, no tone says that anything is wrong.
 func TestWhyNobodyHasComeIsSaid(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		cause dialout.Cause
 		said  prompts.Name

@@ -25,6 +25,7 @@ func (h *house) links(number, room string) *call {
 // A line is in the room with two people. It is not counted and its coming and going is not told; the host does not remove it but who came before
 // it; what is pressed over there is no command here, and does not reach the groups either.
 func TestALinkIsNotServed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) { c.Announce = true })
 	boss, bob := h.comes("boss", "5234", ""), h.comes("102", "5234", "")
 	line := h.links("84957776675", "5234")

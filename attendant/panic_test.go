@@ -51,6 +51,7 @@ func (b *broken) Caller() (name, number string) {
 // Ann dials Carl, and at one step after the other there is a panic on her side, which whoever serves her survives: Carl is hung up with
 // her, whether he has answered or she only hears his exchange, nobody dials any more, and no seat is kept for anybody. Bob stays.
 func TestAPanicCostsTheInviterAndHerGuest(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		what         string
 		after        int32
@@ -148,6 +149,7 @@ func TestAPanicWhileDialling(t *testing.T) {
 
 // What a room is to be told breaks: it is not told, and the other room is, later the first as well.
 func TestAPanicOfTheCrier(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.Announce = true
 		c.Language = func(room, number string) string {

@@ -47,6 +47,7 @@ func (d *diary) says(parts ...string) bool {
 // The boss presses **4, and again some time later; somebody who is no host cannot. On the tape is what was said to all: first of all that
 // it runs.
 func TestRecording(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "5234.wav")
 	log := new(diary)
 	h := newHouse(t, func(c *Config) {
@@ -89,6 +90,7 @@ func contains(whole, part []int16) bool {
 
 // Where there is no folder, or it cannot be written to, he who asked hears that, and the log says why.
 func TestRecordingIsNotPossible(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		tape func(string) (rooms.Tape, error)
 		log  []string
@@ -170,6 +172,7 @@ func (e *ear) hears(name prompts.Name) {
 
 // All hear that it is recorded, and that it is no more; who comes in between is told when he comes. The tape ends with the room.
 func TestAllAreToldOfTheRecording(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "5234.wav")
 	h := newHouse(t, func(c *Config) {
 		c.Tape = func(room string) (rooms.Tape, error) { return sound.CreateTape(file, prompts.Rate) }
@@ -206,6 +209,7 @@ func TestAllAreToldOfTheRecording(t *testing.T) {
 // Ann is dialling when it begins and is told when she is back; Bob comes in and presses a key at once, whose answer waits until he has been
 // told; and Carl, whom Ann then brings in, is told as well.
 func TestNobodyIsRecordedWithoutBeingTold(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "5234.wav")
 	h := newHouse(t, func(c *Config) {
 		c.Tape = func(room string) (rooms.Tape, error) { return sound.CreateTape(file, prompts.Rate) }

@@ -45,6 +45,7 @@ func (h *house) takesOver(old *call, number string) *call {
 // The boss is in her room, muted, and has muted the others. She takes her call over to another phone of hers, again and again: she is where she
 // was, still muted, and a host; nobody has come or gone.
 func TestAHostTakesHerCallOver(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.comes("101", "5234", "")
 	boss := h.comes("boss", "5234", "")

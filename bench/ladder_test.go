@@ -220,7 +220,12 @@ func TestPromisesAreJudged(t *testing.T) {
 		{rung(200), 1, &report{CPUPerLegTick: 10}, ""},
 	}
 	c.contenders[1].runs = []outcome{{rung(1000), 1, &report{CPUPerLegTick: 8}, ""}}
-	c.contenders[2].runs = []outcome{{rung(200), 1, &report{CPUPerLegTick: 79}, ""}}
+	c.contenders[2].runs = []outcome{
+		{rung(200), 1, &report{CPUPerLegTick: 99}, ""},
+		{rung(400), 1, &report{CPUPerLegTick: 79}, "garbled"},
+		{shape{999, 333, 10, false}, 1, &report{CPUPerLegTick: 9}, ""}, // another one
+		{rung(400), 2, nil, "it does not start"},
+	}
 	for what, want := range map[string]string{
 		"longest gap":      "| 61.00 | NOT KEPT |",
 		"packets lost":     "| 3.00 | NOT KEPT |",

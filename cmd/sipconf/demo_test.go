@@ -72,6 +72,7 @@ func readWAV(t *testing.T, file string) []int16 {
 // TestE2EDemoOfABadServer: what it would be if somebody heard his own voice.  Nobody does, so Boris is
 // given Anna's: when all hum, each of the two hears his own pitch, from the other.
 func TestE2EDemoOfABadServer(t *testing.T) {
+	t.Parallel()
 	own := callers[1].voice
 	callers[1].voice = callers[0].voice
 	t.Cleanup(func() { callers[1].voice = own })

@@ -113,6 +113,7 @@ func (a *attended) wantRooms(want ...string) {
 
 // The operator sees who is where; mutes Anna, and Boris hears her no more; lets her speak; hangs up Boris, who is told why.
 func TestE2ECtl(t *testing.T) {
+	t.Parallel()
 	a := attend(t)
 	a.told(exitGood, "There are no rooms", "rooms")
 	a.told(exitGood, "No links are configured", "links")
@@ -167,6 +168,7 @@ func TestE2ECtl(t *testing.T) {
 // The socket is for its owner alone. A server that was killed leaves it, and the next one takes it; one that is alive does not lose it to
 // another; when the server ends, it is gone, although somebody has hung on it.
 func TestE2ECtlSocket(t *testing.T) {
+	t.Parallel()
 	a := attend(t)
 	if info, err := os.Lstat(a.socket); err != nil || info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
@@ -206,6 +208,7 @@ func TestE2ECtlSocket(t *testing.T) {
 // The server is killed while Anna talks, and begins again: it knows of nothing. What her phone sends it of her old call is answered with 481, and she
 // dials again.
 func TestE2ECrash(t *testing.T) {
+	t.Parallel()
 	a := attend(t)
 	anna := a.joins("Anna", "101", "5234", 400)
 	a.wantRooms("5234: Anna host talks")
@@ -251,6 +254,7 @@ func TestE2ECtlLinks(t *testing.T) {
 
 // Somebody else on the machine may not.
 func TestE2ECtlIsNotForEverybody(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: " + t.Name() + ": to be somebody else needs root")
 	}

@@ -125,6 +125,7 @@ func (o *office) presses(who *phone.Call, keys string) {
 
 // Anna, who is with Boris in a room, dials Clara: he does not hear her meanwhile, and then the three are together.
 func TestE2EInvite(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)
@@ -155,6 +156,7 @@ func TestE2EInvite(t *testing.T) {
 
 // The other exchange speaks before the answer, and reliably (100rel): Anna alone hears it, and what follows is as if it had rung.
 func TestE2EEarlyMedia(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	const announcement = 1500
 	heard := make(chan struct{})
@@ -186,6 +188,7 @@ func TestE2EEarlyMedia(t *testing.T) {
 
 // Who gives up while it rings takes the call back: CANCEL, and nobody is called any more.
 func TestE2EInviterGivesUp(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	cancelled := make(chan bool, 2)
 	trunk.when("203", func(in *phone.Incoming) {
@@ -214,6 +217,7 @@ func TestE2EInviterGivesUp(t *testing.T) {
 
 // The director dials *100: everybody is called at once, whoever answers is in his room.
 func TestE2EGroup(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) {
 		cfg.Groups.Ring = 2 * time.Second
 		cfg.Dialout.Accept = 2 * time.Second
@@ -329,6 +333,7 @@ func TestE2EHundredAreCalled(t *testing.T) {
 
 // Ten directors press their keys at once: each has his ten people, and nobody hears those of another room.
 func TestE2ETenGroupsAtOnce(t *testing.T) {
+	t.Parallel()
 	list := map[string][]groups.Member{}
 	for g := range 10 {
 		for m := range 10 {
@@ -369,6 +374,7 @@ func TestE2ETenGroupsAtOnce(t *testing.T) {
 
 // A call of ours that the PBX leads back to us is refused, or two rooms would hear themselves.
 func TestE2EOwnCallComesBack(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	back := make(chan error, 1)
@@ -388,6 +394,7 @@ func TestE2EOwnCallComesBack(t *testing.T) {
 
 // Who calls a group that does not exist hears so, and stays in his room, or is released.
 func TestE2EUnknownGroup(t *testing.T) {
+	t.Parallel()
 	for _, unknown := range []string{groupStay, groupRelease} {
 		t.Run(unknown, func(t *testing.T) {
 			o, _ := newTrunkOffice(t, func(cfg *Config) { cfg.Groups.Unknown = unknown })
@@ -411,6 +418,7 @@ func TestE2EUnknownGroup(t *testing.T) {
 
 // What the PBX and the phones behind it answer, and what becomes of it.
 func TestE2EOutcomesOfDialling(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) {
 		cfg.Dialout.Ring = time.Second
 		cfg.Dialout.Rules.Deny = []string{"_9XX"}

@@ -12,6 +12,7 @@ import (
 // TestE2ENoGhosts: 200 callers who give up as they call, 100 INFOs in a row, and a REFER while the session is being changed. Of none of them is
 // anything left, and those who talk meanwhile go on talking.
 func TestE2ENoGhosts(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Media.Ports.Last = 42999 })
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)

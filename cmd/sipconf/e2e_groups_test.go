@@ -16,6 +16,7 @@ import (
 // The database of the groups is killed while groups are called, is down, stands still, and comes back: no call is lost, whoever
 // calls a group meanwhile hears that it cannot be read and is in his room, and afterwards all is well without a restart.
 func TestE2EDatabaseIsKilled(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB) *dbtest.Server{"postgres": dbtest.PostgreSQL, "mysql": dbtest.MariaDB} {
 		t.Run(name, func(t *testing.T) { databaseIsKilled(t, name, start(t)) })
 	}
@@ -85,6 +86,7 @@ func databaseIsKilled(t *testing.T, dialect string, db *dbtest.Server) {
 // TestE2EDatabaseIsKilledWhileItIsAsked: nine callers wait for its answers.  They are in their rooms all the same, hear
 // why nobody comes, and when the database is back the key that calls those who are missing calls their groups.
 func TestE2EDatabaseIsKilledWhileItIsAsked(t *testing.T) {
+	t.Parallel()
 	for scheme, server := range map[string]func(testing.TB) *dbtest.Server{"postgres": dbtest.PostgreSQL, "mysql": dbtest.MariaDB} {
 		t.Run(scheme, func(t *testing.T) {
 			db := server(t)

@@ -37,6 +37,7 @@ func (o *office) wantLink(want links.State) {
 // The article's case. Anna comes in, and the far side is called, gets its digits, and is heard after them and not before; Boris comes in, and there
 // is still one line; both leave, and it is hung up.
 func TestE2ELink(t *testing.T) {
+	t.Parallel()
 	o, far := linked(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "354233", 400)
 	conference := far.answered(farNumber)
@@ -77,6 +78,7 @@ func TestE2ELink(t *testing.T) {
 
 // The far side goes away without a word: that is noticed by nothing coming from it.
 func TestE2ELinkIsLost(t *testing.T) {
+	t.Parallel()
 	o, far := linked(t, func(cfg *Config) { cfg.Links[0].Lost, cfg.Links[0].DTMF = 2*time.Second, "1" })
 	o.joins(phone.Config{Name: "Anna", Number: "101"}, "354233", 400)
 	far.answered(farNumber)
@@ -121,6 +123,7 @@ func (o *office) dialled() uint64 { return o.links.Status()[0].Attempts }
 // Two rooms on two servers are linked with each other. Anna is in the one: that one calls. Boris comes into the other: nothing more is called, for
 // the line is there. Anna leaves: now the other calls. Boris leaves, and both rooms are gone: they do not keep each other alive.
 func TestE2ETwoRoomsAreLinkedWithEachOther(t *testing.T) {
+	t.Parallel()
 	one, two := twins(t)
 	anna := one.joins(phone.Config{Name: "Anna", Number: "101"}, "1001", 400)
 	one.wantLink(links.Up)
@@ -165,6 +168,7 @@ func TestE2EBothRoomsCallAtOnce(t *testing.T) {
 // The far side has called by itself, and vanishes: its call is watched as ours would be, and then it is dialled. Whoever says by a header that he is
 // another conference is announced where he is let in as one, and is a person where there is nothing that he could keep alive.
 func TestE2EAFarSideThatCalled(t *testing.T) {
+	t.Parallel()
 	o, far := linked(t, func(cfg *Config) { cfg.Links[0].Lost, cfg.Links[0].Ended = 2*time.Second, time.Second })
 	mark := phone.WithHeader(markHeader, dialout.Mark{Instance: "x", Room: farNumber, Link: true}.String())
 	other := o.phone(phone.Config{Name: "Other", Number: "8495"})
@@ -189,6 +193,7 @@ func TestE2EAFarSideThatCalled(t *testing.T) {
 
 // The server ends while a link is up: the far side is told at once, and the next server has one call, and no second one.
 func TestE2ELinkAfterARestart(t *testing.T) {
+	t.Parallel()
 	o, far := linked(t, nil)
 	o.joins(phone.Config{Name: "Anna", Number: "101"}, "354233", 400)
 	first := far.answered(farNumber)

@@ -15,6 +15,7 @@ import (
 // TestE2EManagers: a server with the manager interfaces of two PBXs, one of which is not there. What the figures say, what *1 comes
 // to, and that nobody is sent into a locked room.
 func TestE2EManagers(t *testing.T) {
+	t.Parallel()
 	pbx := amitest.New("sipconf", "s3cret")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

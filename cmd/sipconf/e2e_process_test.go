@@ -109,6 +109,7 @@ func freeUDP(t *testing.T) int {
 }
 
 func TestE2ESignals(t *testing.T) {
+	t.Parallel()
 	binary := program(t)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -174,6 +175,7 @@ func TestE2ESignals(t *testing.T) {
 
 // TestE2EEndsThoughNobodyReadsItsLog: with the pipe of its log full, every line waits for ever.
 func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
+	t.Parallel()
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -215,6 +217,7 @@ func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
 }
 
 func TestE2EWhatTheOperatorIsTold(t *testing.T) {
+	t.Parallel()
 	binary := program(t)
 	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {

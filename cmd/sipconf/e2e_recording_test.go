@@ -13,6 +13,7 @@ import (
 
 // TestE2ERecording: the host presses **4, then all hang up; in the folder is one file, with both who have talked.
 func TestE2ERecording(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	o := newOffice(t, func(c *Config) {
 		c.Recordings.Folder = folder

@@ -71,6 +71,7 @@ func (o *office) nothingLeft(calls ...*phone.Call) {
 
 // Anna's telephone knows of conferences: it asks the room to bring Clara, and the three are together. So does one that is in no call.
 func TestE2EReferInvites(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)
@@ -109,6 +110,7 @@ func TestE2EReferInvites(t *testing.T) {
 
 // Whom nobody can have: what became of him is told, and those in the room hear each other on.
 func TestE2EReferFails(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) {
 		cfg.Dialout.Ring = 1500 * time.Millisecond
 		cfg.Trunks[0].MaxCalls = 5
@@ -230,6 +232,7 @@ func TestE2EReferAndHangUp(t *testing.T) {
 // Anna is in the room, and talks to Clara by another call of hers, which the PBX has made. She asks the room to take that call over: with the
 // number of Clara, or with none, as when all that her telephone knows of her is the PBX.
 func TestE2EReferTakesACallOver(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Trunks[0].Internal = false }) // she would have to press 1, if she were called
 	taken := make(chan string, 1)
 	for _, number := range []string{"203", "101"} {
@@ -274,6 +277,7 @@ func TestE2EReferTakesACallOver(t *testing.T) {
 
 // A host sends somebody away, and at last all; whoever is none does not.
 func TestE2EReferRemoves(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"101"} })
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)

@@ -40,6 +40,7 @@ func (o *office) wantRoster(room string, want ...string) {
 // Boris, who is in a room with Anna and Clara, takes his call over to his mobile, dialling a number that leads nowhere: he is where he was, muted as
 // he was, nobody hears a tone, and the desk phone is hung up. The room is locked and full, and that is of no consequence.
 func TestE2EACallTakesThePlaceOfAnother(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			o := newOffice(t, func(cfg *Config) { cfg.Rooms.Tones, cfg.Rooms.Announce, cfg.Rooms.MaxParticipants = true, true, 3 })
@@ -87,6 +88,7 @@ func TestE2EACallTakesThePlaceOfAnother(t *testing.T) {
 
 // Anna, a host, transfers her call to Dora, attended: Dora's phone takes the place. The roster shows Dora, and she has no rights.
 func TestE2EAnAttendedTransferIntoARoom(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"101"} })
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	o.wantRoster("5234", "Anna 101")
@@ -161,6 +163,7 @@ func TestE2EAPlaceThatIsNotTaken(t *testing.T) {
 // Anna invites Clara, who takes her call over from her desk to her mobile, and so does Anna: they can be alone with each other, and Anna can drop whom she
 // has invited.
 func TestE2EAGuestTakesHerCallOver(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	o.wantRoster("5234", "Anna 101")
@@ -184,6 +187,7 @@ func TestE2EAGuestTakesHerCallOver(t *testing.T) {
 
 // Anna invites Clara; her phone rings, and Dora picks the call up at another one: she is in, and Clara's phone rings no more.
 func TestE2EARingingCallIsPickedUp(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, nil)
 	ringing := make(chan *phone.Incoming, 1)
 	trunk.when("203", func(in *phone.Incoming) { in.Ring(); ringing <- in; <-in.Cancelled() })
@@ -218,6 +222,7 @@ func TestE2EARingingCallIsPickedUp(t *testing.T) {
 // Boris' desk phone hangs up by itself just when his mobile takes its place, as many do: whichever is first, he is in the room if his mobile was
 // let in, and there is one of him.
 func TestE2EADeskPhoneHangsUpWhileItsPlaceIsTaken(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	o.wantRoster("5234", "Anna 101")
@@ -260,6 +265,7 @@ func TestE2EADeskPhoneHangsUpWhileItsPlaceIsTaken(t *testing.T) {
 
 // Dora, who watches the room, is told that Boris is on another phone now: he is there all the while, and his endpoint is another one.
 func TestE2ERosterOfATakeover(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	o.wantRoster("5234", "Anna 101")

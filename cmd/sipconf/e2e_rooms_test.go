@@ -9,6 +9,7 @@ import (
 
 // Bob comes and goes: Anna, who is there, is told so in words, both times, and Bob need not hear that he has come. Nobody says anything.
 func TestE2EARoomIsToldWhoComesAndGoes(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(cfg *Config) { cfg.Rooms.Announce = true })
 	anna := o.joins(phone.Config{Name: "Anna", Number: "201"}, "5234", 0)
 	o.eventually("Anna is in", func() bool { return len(o.numbersIn("5234")) == 1 })
@@ -36,6 +37,7 @@ func TestE2EARoomIsToldWhoComesAndGoes(t *testing.T) {
 // A host mutes all. Anna presses her own mute and presses it again, and is not heard; Dora, who comes later, is not heard either; until the
 // host opens.
 func TestE2EAHostMutesAll(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"100"} })
 	press := func(c *phone.Call, keys string) {
 		t.Helper()

@@ -105,6 +105,7 @@ func (o *office) wantTold(w *phone.Watch, want string) (t told) {
 
 // TestE2ERoster: Dora watches the room from her desk while people come, hold, are called, do not come, and go.
 func TestE2ERoster(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"101"} })
 	answers := make(chan struct{})
 	trunk.when("203", func(in *phone.Incoming) {
@@ -175,6 +176,7 @@ func TestE2ERoster(t *testing.T) {
 
 // TestE2ERosterOfAGroup: those whom the director calls together are shown by their names, with what has become of each.
 func TestE2ERosterOfAGroup(t *testing.T) {
+	t.Parallel()
 	o, trunk := newTrunkOffice(t, func(cfg *Config) {
 		cfg.Groups.List = map[string][]groups.Member{"100": {
 			{Extension: "201", Name: "Ivan"}, {Extension: "202, 203", Name: "Jana"}, {Extension: "204 press-1", Name: "Kurt"}, {Extension: "205", Name: "Lena"}, {Extension: "206"},
@@ -226,6 +228,7 @@ func TestE2ESubscriptionsRefused(t *testing.T) {
 
 // TestE2ELamp: the lamp of a room is dark while nobody is there, and outlasts its conferences.
 func TestE2ELamp(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	p := o.phone(phone.Config{Number: "104", Transport: "tcp"})
 	w := o.watches(p, "dialog", "*15234", "tcp")

@@ -30,14 +30,14 @@ func sippMissing(t *testing.T, err error) {
 // TestE2ESIPp runs every scenario of bench/sipp against the server: a check by
 // a tool that knows nothing of this project.
 func TestE2ESIPp(t *testing.T) {
-	o := newOffice(t, func(cfg *Config) { cfg.Numbers = append(cfg.Numbers, plan.Rule{Pattern: "conference", Factory: true}) })
 	for _, transport := range []string{"udp", "tcp"} {
-		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", transport, true), ";transport=tcp"), "sip:x@")
-		for _, scenario := range sipp.Scenarios() {
-			if _, refers := referring[scenario]; refers || scenario == "invite" {
-				continue // TestE2ESIPpRefers and TestE2ESIPpInvites
-			}
-			t.Run(transport+" "+scenario, func(t *testing.T) {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t, func(cfg *Config) { cfg.Numbers = append(cfg.Numbers, plan.Rule{Pattern: "conference", Factory: true}) })
+			for _, scenario := range sipp.Scenarios() {
+				if _, refers := referring[scenario]; refers || scenario == "invite" {
+					continue // TestE2ESIPpRefers and TestE2ESIPpInvites
+				}
 				options := sipp.Options{Calls: 5, Rate: 5, Transport: transport}
 				switch scenario {
 				case "load":
@@ -45,19 +45,27 @@ func TestE2ESIPp(t *testing.T) {
 				case "subscribe":
 					options.Calls = 1 // whoever comes besides would be told of as well
 				}
-				result, err := sipp.Run(context.Background(), scenario, server, options)
-				sippMissing(t, err)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("%+v", result)
-				if result.Failed != 0 || result.Successful != options.Calls {
-					t.Errorf("%d of %d calls failed", result.Failed, options.Calls)
-				}
-			})
-		}
+				o.played(t, scenario, options)
+			}
+			o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
+		})
 	}
-	o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
+}
+
+// played plays a scenario: all calls of it are good.
+func (o *office) played(t *testing.T, scenario string, options sipp.Options) {
+	t.Run(scenario, func(t *testing.T) {
+		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", options.Transport, true), ";transport=tcp"), "sip:x@")
+		result, err := sipp.Run(context.Background(), scenario, server, options)
+		sippMissing(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v", result)
+		if result.Failed != 0 || result.Successful != options.Calls {
+			t.Errorf("%d of %d calls failed", result.Failed, options.Calls)
+		}
+	})
 }
 
 // referring are the scenarios of REFER, and how many calls of each go at once.
@@ -68,21 +76,16 @@ var referring = map[string]int{
 // TestE2ESIPpRefers runs the scenarios that ask a room to call somebody. Anna is in it; whoever is called comes, but for 299 who is busy, and 298 who
 // is called for ever. What is left when SIPp and they have hung up is Anna.
 func TestE2ESIPpRefers(t *testing.T) {
-	o, trunk := newTrunkOffice(t, nil)
-	trunk.when("299", rejects(486))
-	trunk.when("298", neverAnswers)
-	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 	for _, transport := range []string{"udp", "tcp"} {
-		server := strings.TrimPrefix(strings.TrimSuffix(o.uri("x", transport, true), ";transport=tcp"), "sip:x@")
-		for scenario, calls := range referring {
-			t.Run(transport+" "+scenario, func(t *testing.T) {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			o, trunk := newTrunkOffice(t, nil)
+			trunk.when("299", rejects(486))
+			trunk.when("298", neverAnswers)
+			anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
+			for scenario, calls := range referring {
 				before := len(trunk.calls())
-				result, err := sipp.Run(context.Background(), scenario, server, sipp.Options{Calls: calls, Rate: 5, Transport: transport})
-				sippMissing(t, err)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("%+v", result)
+				o.played(t, scenario, sipp.Options{Calls: calls, Rate: 5, Transport: transport})
 				if scenario == "refer_refused" && len(trunk.calls()) != before {
 					t.Errorf("somebody was called: %q", trunk.calls()[before:])
 				}
@@ -93,14 +96,15 @@ func TestE2ESIPpRefers(t *testing.T) {
 				o.hears("Anna", anna, nil, toneOf("21"), toneOf("25"))
 				o.dialer.CancelRoom(o.conference("5234")) // 298
 				o.eventually("nobody is told of anything", func() bool { return len(o.ua.Subscriptions()) == 0 && o.dialer.Stats().Dials == 0 })
-			})
-		}
+			}
+			o.nothingLeft(anna)
+		})
 	}
-	o.nothingLeft(anna)
 }
 
 // TestE2ESIPpInvites: SIPp is in a room with Anna, and dials 205 by its recordings of keys: Fedor answers, and is in the room.
 func TestE2ESIPpInvites(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("SIPp needs root to play its recordings of keys")

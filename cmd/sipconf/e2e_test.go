@@ -205,6 +205,7 @@ func TestE2EPhonesOfAllKindsMeetInARoom(t *testing.T) {
 
 // TestE2EVoicesAreLevelled: a quiet phone and a loud one, 12 dB apart, end as loud as each other.
 func TestE2EVoicesAreLevelled(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(c *Config) { c.Media.Level = true })
 	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 0)
 	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 0)
@@ -219,6 +220,7 @@ func TestE2EVoicesAreLevelled(t *testing.T) {
 }
 
 func TestE2EPacketTimes(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	o.joins(phone.Config{Name: "Anna"}, "5234", 400)
 	for i, ptime := range []time.Duration{10, 20, 30, 40, 60} {
@@ -234,6 +236,7 @@ func TestE2EPacketTimes(t *testing.T) {
 }
 
 func TestE2EAloneOneHearsSilence(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 400)
 	if err := anna.Await(o.soon(), func(c *phone.Call) bool { return c.Heard().Packets >= 100 }); err != nil {
@@ -257,6 +260,7 @@ func TestE2EAloneOneHearsSilence(t *testing.T) {
 }
 
 func TestE2EHold(t *testing.T) {
+	t.Parallel()
 	for name, how := range map[string]phone.Hold{
 		"sendonly": phone.HoldSendOnly, "inactive": phone.HoldInactive,
 		"recvonly": phone.HoldRecvOnly, "zero address": phone.HoldZeroAddress,
@@ -306,6 +310,7 @@ func TestE2ETheAddressMovesInMidCall(t *testing.T) {
 }
 
 func TestE2EKeysArriveOnce(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 600)
@@ -341,6 +346,7 @@ func TestE2EKeysArriveOnce(t *testing.T) {
 // TestE2EAStrangersPacketsNeverEnter: somebody who has found the port of a
 // call can neither be heard in it nor draw its sound to himself.
 func TestE2EAStrangersPacketsNeverEnter(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 600)
@@ -368,6 +374,7 @@ func TestE2EAStrangersPacketsNeverEnter(t *testing.T) {
 }
 
 func TestE2EComfortNoiseAndUnknownTypes(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, nil)
 	anna := o.joins(phone.Config{Name: "Anna"}, "5234", 400)
 	boris := o.joins(phone.Config{Name: "Boris"}, "5234", 600)
@@ -433,6 +440,7 @@ func TestE2ENoSocketsForACall(t *testing.T) {
 }
 
 func TestE2EWhoVanishesIsMissed(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(c *Config) { c.Media.SilenceTimeout = time.Second })
 	p := o.phone(phone.Config{Name: "Anna"})
 	if _, err := p.Call(o.soon(), o.uri("5234", "udp", true)); err != nil {

@@ -303,6 +303,7 @@ func TestCheckSaysWhatTroublesTheStore(t *testing.T) {
 // before.  With one that can be made, the file is there, and the server is not asked to start again when the folder
 // comes later.
 func TestE2EGroupsWithoutAFile(t *testing.T) {
+	t.Parallel()
 	binary := program(t)
 	folder := t.TempDir()
 	config := func(file, more string) string {
@@ -334,6 +335,7 @@ func TestE2EGroupsWithoutAFile(t *testing.T) {
 
 // TestE2ECheckAsNobody: what `check` tells a user who may not write.
 func TestE2ECheckAsNobody(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
