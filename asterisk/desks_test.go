@@ -139,7 +139,7 @@ const (
 	becomesNo = "a call between two could not become a conference"
 )
 
-// hangUp: all hang up, and nothing is left: no channel at Asterisk, no room.
+// hangUp: all hang up, whom nobody has hung up before, and nothing is left.
 func (d *desks) hangUp(room ...*caller) {
 	d.Helper()
 	for _, c := range room {
@@ -159,6 +159,7 @@ func (d *desks) hangUp(room ...*caller) {
 		}
 	}
 	d.s.await(d.T, "no room is left", func() bool { return len(d.s.events("room gone")) == len(d.s.events("room created")) })
+	d.s.leavesNothing(d.T, d.pbx)
 }
 
 // endsCall: the first hangs up an ordinary call of two, and with it the other one's ends.

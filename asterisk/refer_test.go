@@ -96,6 +96,7 @@ func TestE2ETransferMovesTheLeg(t *testing.T) {
 			t.Fatalf("Asterisk's channels:\n%s", pbx.CLI("core show channels concise"))
 		}
 	}
+	s.leavesNothing(t, pbx, dora, emil, answered(t, "Boris", boris, 1130))
 }
 
 // TestE2EBlindTransferIntoARoom: Anna talks to Boris, and transfers him blindly into room 5234. Asterisk does that by itself; sipconf gets a call.
@@ -121,6 +122,7 @@ func TestE2EBlindTransferIntoARoom(t *testing.T) {
 		t.Errorf("joined %+v", joined)
 	}
 	silent(t, "Anna, who has transferred him", anna.hz, dora)
+	s.leavesNothing(t, pbx, dora, anna, answered(t, "Boris", boris, 1130))
 }
 
 // TestE2EACallThroughAsteriskIsTakenOver: Anna has an account at Asterisk, by which she talks to Boris, and one at sipconf, by which she is in a room.
@@ -164,6 +166,7 @@ func TestE2EACallThroughAsteriskIsTakenOver(t *testing.T) {
 				joined, renamed := s.events("joined"), s.events("renamed")
 				return len(joined) == 3 && slices.ContainsFunc(append(joined[2:], renamed...), func(e event) bool { return e.Call == joined[2].Call && e.Number == "102" })
 			})
+			s.leavesNothing(t, pbx, anna, dora, answered(t, "Boris", boris, 1130))
 		})
 	}
 }

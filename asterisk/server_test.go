@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipconf/sipconf/asterisk/rig"
 )
 
 // server is a `sipconf serve` of its own process, with its log.
@@ -63,7 +66,7 @@ func serve(t *testing.T, addr string, firstPort int, sections ...string) *server
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("sip: {listen: [\"udp://%s:5060\"]}\nmedia: {ports: %d-%d, level: false}\nlog: {level: debug, format: json}\nmetrics: {listen: \"\"}\nctl: {socket: \"\"}\n",
+	text := fmt.Sprintf("sip: {listen: [\"udp://%[1]s:5060\"]}\nmedia: {ports: %[2]d-%[3]d, level: false}\nlog: {level: debug, format: json}\nmetrics: {listen: \"%[1]s:9190\"}\nctl: {socket: \"\"}\n",
 		addr, firstPort, firstPort+199) + strings.Join(sections, "\n")
 	if !strings.Contains(text, "groups:") {
 		text += "groups: {store: list}\n"
@@ -190,4 +193,52 @@ func (s *server) await(t *testing.T, what string, cond func() bool) {
 			t.Fatalf("sipconf's log does not say: %s", what)
 		}
 	}
+}
+
+// leavesNothing hangs up all who are still there, and waits until nothing is left: here no call, leg, room, subscription or dial, there no channel.
+func (s *server) leavesNothing(t *testing.T, pbx *rig.Asterisk, all ...*caller) {
+	t.Helper()
+	for _, c := range all {
+		select {
+		case <-c.Done():
+		default:
+			if err := c.Hangup(within(t)); err != nil {
+				t.Errorf("%s hangs up: %v", c.name, err)
+			}
+		}
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		left, channels := s.left(t), pbx.CLI("core show channels count")
+		if len(left) == 0 && strings.Contains(channels, "0 active channels") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there is left: %q, and at Asterisk\n%s", left, channels)
+		}
+	}
+}
+
+// left are the metrics of what there is at this moment, where that is not zero.
+func (s *server) left(t *testing.T) (all []string) {
+	t.Helper()
+	host, _, _ := strings.Cut(s.addr, ":")
+	response, err := http.Get("http://" + host + ":9190/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines, seen := bufio.NewScanner(response.Body), 0
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch family, _, _ := strings.Cut(name, "{"); family {
+		case "sipconf_legs", "sipconf_rooms", "sipconf_participants", "sipconf_dialogs", "sipconf_port_pairs_used", "sipconf_dialouts", "sipconf_subscriptions":
+			if seen++; value != "0" {
+				all = append(all, lines.Text())
+			}
+		}
+	}
+	if err := lines.Err(); err != nil || seen < 6 {
+		t.Fatalf("the metrics of %s: %d are known, %v", s.addr, seen, err)
+	}
+	return all
 }

@@ -93,6 +93,7 @@ func TestE2ETheRosterFollowsATransfer(t *testing.T) {
 	if last.Room != "5234" || last.Name != "Boris" || last.Call != joined[0].Call || len(joined) != 2 || len(s.events("left")) != 0 {
 		t.Errorf("joined %+v, renamed %+v: want Boris on the call that Anna began", joined, renamed)
 	}
+	s.leavesNothing(t, pbx, anna, dora, answered(t, "Boris", boris, 1130))
 }
 
 // picksUp is a phone that answers every call and speaks its tone there.

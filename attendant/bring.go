@@ -62,14 +62,36 @@ func (o *Office) Outside(call string) bool {
 	return a != nil && a.outside
 }
 
-// Whereabouts says in which conference a call is, or the ante-room of which; false: in none. dialled is the number by which it was brought in;
-// empty: he has called.
+// Place is where somebody will be when his call is answered; *rooms.Seat and *Succession are such.
+type Place interface {
+	Room() string
+	Incarnation() uint64
+}
+
+// Expect says, before a call is answered, where it will be: who is on it may ask for something the moment that it is, before he is served. To be
+// ended by over.
+func (o *Office) Expect(call string, at Place) (over func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.expected[call] = at
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.expected, call)
+	}
+}
+
+// Whereabouts says in which conference a call is, or will be in a moment, or the ante-room of which; false: in none. dialled is the number by which it
+// was brought in; empty: he has called.
 func (o *Office) Whereabouts(call string) (room dialout.Room, dialled string, ok bool) {
 	o.mu.Lock()
-	a := o.serves[call]
+	a, at := o.serves[call], o.expected[call]
 	o.mu.Unlock()
-	if a == nil {
-		return dialout.Room{}, "", false
+	switch {
+	case a != nil:
+		return a.conference(), a.dialled, true
+	case at != nil:
+		return dialout.Room{Number: at.Room(), Incarnation: at.Incarnation()}, "", true
 	}
-	return a.conference(), a.dialled, true
+	return dialout.Room{}, "", false
 }

@@ -431,7 +431,7 @@ func (other) Hangup(string)         {}
 func (other) Done() <-chan struct{} { return nil }
 func (other) Gone() <-chan struct{} { return nil }
 
-// A far side that comes while the room is recorded is told so, as everybody is.
+// A far side that comes while the room is recorded is told so, as everybody is, whichever of the two has called.
 func TestTheFarSideIsToldThatItIsRecorded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *Config) {
@@ -446,14 +446,33 @@ func TestTheFarSideIsToldThatItIsRecorded(t *testing.T) {
 		rec := h.rooms.Recording("5234")
 		return rec != nil && time.Duration(rec.State().Samples)*time.Second/8000 > words+second
 	})
-	m := h.machine("84957776675", true)
-	m.does(func() {})
-	if err := h.connects(t.Context(), m, "", nil); err != nil {
-		t.Fatal(err)
+	for what, comes := range map[string]func(m *machine){
+		"called": func(m *machine) {
+			if err := h.connects(t.Context(), m, "", nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"has called": func(m *machine) {
+			seat, err := h.rooms.Reserve("5234")
+			if err != nil {
+				t.Fatal(err)
+			}
+			seat.ForLink()
+			p := seat.Join(m)
+			h.office.TellTape(p, "5234")
+			h.serves.Go(func() { // ends with the call
+				<-m.Done()
+				p.Leave("bye")
+			})
+		},
+	} {
+		m := h.machine("84957776675", true)
+		m.does(func() {})
+		comes(m)
+		h.await("it is told, which "+what, func() bool { return m.peak() > 2000 })
+		h.await("that is over", func() bool { return m.peak() < 100 })
+		m.Hangup("bye")
 	}
-	h.await("it is told", func() bool { return m.peak() > 2000 })
-	h.await("that is over", func() bool { return m.peak() < 100 })
-	m.Hangup("bye")
 }
 
 // peak is the loudest sample of the last second that it has heard.

@@ -66,13 +66,14 @@ type Office struct {
 	atOnce time.Duration // tests have other times
 	prompt time.Duration // likewise
 
-	mu     sync.Mutex
-	serves map[string]*attendant // by the ID of the call
-	far    map[string]*farSide   // likewise: of links
-	wishes map[wish]wished
-	told   map[string]*rooms.Notices // by language
-	brings map[*bringing]struct{}
-	closed bool
+	mu       sync.Mutex
+	serves   map[string]*attendant // by the ID of the call
+	expected map[string]Place      // likewise: who is not served yet
+	far      map[string]*farSide   // likewise: of links
+	wishes   map[wish]wished
+	told     map[string]*rooms.Notices // by language
+	brings   map[*bringing]struct{}
+	closed   bool
 
 	asides sync.Mutex // guards who is aside, of all attendants
 }
@@ -115,7 +116,7 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), expected: make(map[string]Place), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
 	o.crier = newCrier(o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	return o
 }

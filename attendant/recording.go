@@ -20,6 +20,11 @@ func (o *Office) notices(lang string) *rooms.Notices {
 	return n
 }
 
+// TellTape has somebody whom no attendant serves, the line that another conference has made, told if its room is recorded, as all others are.
+func (o *Office) TellTape(p *rooms.Participant, room string) {
+	p.SetNotices(o.notices(o.cfg.Language(room, "")))
+}
+
 // toggleRecording records the room, or does so no more, and all hear that.
 func (a *attendant) toggleRecording() {
 	if a.office.wished(a, menu.Record) {

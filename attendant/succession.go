@@ -39,6 +39,9 @@ func (o *Office) Succeed(id string) (*Succession, bool) {
 // Room is the number of the room.
 func (s *Succession) Room() string { return s.of.room }
 
+// Incarnation says which conference under that number it is.
+func (s *Succession) Incarnation() uint64 { return s.of.p.Incarnation() }
+
 // Release gives the right back, if it was not made use of. Safe to call twice.
 func (s *Succession) Release() {
 	o := s.of.office

@@ -112,37 +112,31 @@ func (d *Directory) reserveIn(number string, fresh bool) (*Seat, error) {
 // ReserveInvited is Reserve for somebody whom one of those brings in who are in that incarnation of the room: a lock does not
 // keep him out, but if all of them have left, the error is ErrDeserted.
 func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.rooms[number]
-	switch {
-	case d.closed:
-		return nil, ErrClosed
-	case r == nil || r.incarnation != incarnation || r.people == 0:
-		return nil, ErrDeserted
-	}
-	if err := d.full(r); err != nil {
-		return nil, err
-	}
-	return d.seat(r, true), nil
+	return d.reserveBeside(number, incarnation, false)
 }
 
 // ReserveLink is ReserveInvited for the call of a link (Seat.ForLink), which takes no place of the people who may be in the room.
 func (d *Directory) ReserveLink(number string, incarnation uint64) (*Seat, error) {
+	return d.reserveBeside(number, incarnation, true)
+}
+
+func (d *Directory) reserveBeside(number string, incarnation uint64, link bool) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.rooms[number]
-	switch {
+	switch err := d.full(r); {
 	case d.closed:
 		return nil, ErrClosed
 	case r == nil || r.incarnation != incarnation || r.people == 0:
 		return nil, ErrDeserted
-	case d.seats >= d.config.MaxLegs:
-		return nil, ErrFull
+	case err != nil && !(link && errors.Is(err, ErrRoomFull)):
+		return nil, err
 	}
 	s := d.seat(r, true)
-	s.link = true
-	r.links++
+	if link {
+		s.link = true
+		r.links++
+	}
 	return s, nil
 }
 

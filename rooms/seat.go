@@ -38,6 +38,9 @@ const (
 // Room is the number of the room.
 func (s *Seat) Room() string { return s.room.number }
 
+// Incarnation says which of the conferences under that number it is in.
+func (s *Seat) Incarnation() uint64 { return s.incarnation.Load() }
+
 // ForLink says, before the seat is taken, that it is for a link: the call of a line to another conference, and no person. A link is heard and
 // hears as anybody does, but where people are counted it is not one: it comes and goes without a tone, and a room in which
 // nobody but links is has no conference. One who was invited goes in when there are people inside, of whichever conference

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,8 +106,9 @@ type world struct {
 
 const server = "127.0.0.1:5060"
 
-// inWorld runs a story in a bubble of fake time. At its end the user agent is
-// closed, and the bubble fails the test if a goroutine is left.
+// inWorld runs a story in a bubble of fake time. If all calls are over at its
+// end, no transaction may be left once sipgo's have had their time. Then the user
+// agent is closed, and the bubble fails the test if a goroutine is left.
 func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,6 +131,12 @@ func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world))
 		w.ua = ua
 		ua.Start()
 		defer func() {
+			if ua.Calls() == 0 && len(ua.Subscriptions()) == 0 && !t.Failed() {
+				time.Sleep(70 * time.Second) // fake: 64 T1 twice, a request that nobody answers and what it brings about
+				if client, server := transactions(ua); client != 0 || server != 0 {
+					t.Errorf("%d client and %d server transactions are left", client, server)
+				}
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			ua.Close(ctx, "test over")
@@ -144,8 +152,18 @@ func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world))
 	})
 }
 
-// answerAll is the handler of most stories.
+// transactions is how many sipgo has at this moment, which tells nobody.
+func transactions(ua *UA) (client, server int) {
+	synctest.Wait()
+	for _, e := range ua.endpoints {
+		layer := reflect.ValueOf(e.txs).Elem()
+		client += layer.FieldByName("clientTransactions").Elem().FieldByName("items").Len()
+		server += layer.FieldByName("serverTransactions").Elem().FieldByName("items").Len()
+	}
+	return client, server
+}
 
+// answerAll is the handler of most stories.
 func (w *world) answerAll(ctx context.Context, call *Call) {
 	call.Ring()
 	if call.Answer(ctx) == nil {

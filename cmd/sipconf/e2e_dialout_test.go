@@ -60,10 +60,15 @@ func (w *trunk) ring(in *phone.Incoming) {
 	w.marked[number] = in.Invite.Header(markHeader)
 	does := w.does[number]
 	w.mu.Unlock()
-	if does != nil {
-		does(in)
-		return
+	if does == nil {
+		does = w.picksUp
 	}
+	does(in)
+}
+
+// picksUp: it rings, and whoever is called answers.
+func (w *trunk) picksUp(in *phone.Incoming) {
+	number := dialledNumber(in)
 	in.Ring()
 	if call, err := in.Accept(); err == nil {
 		call.Speak(phone.Tone(toneOf(number), loud))

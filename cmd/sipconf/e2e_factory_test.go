@@ -45,3 +45,25 @@ func TestE2EFactory(t *testing.T) {
 	}
 	o.nothingLeft(anna, boris, clara, dora, erik)
 }
+
+// TestE2EPatternRooms: a telephone makes up a name and dials that, and so do the others whom it has told.
+func TestE2EPatternRooms(t *testing.T) {
+	t.Parallel()
+	o, _ := newTrunkOffice(t, func(cfg *Config) {
+		cfg.Numbers = append([]plan.Rule{{Pattern: "_[n]way.", Room: "${EXTEN}"}}, cfg.Numbers...)
+	})
+	anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "nway483920", 400)
+	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "nway483920", 500)
+	clara := o.joins(phone.Config{Name: "Clara", Number: "103"}, "nway483921", 600)
+	o.hears("Anna", anna, []float64{500}, 400, 600)
+	o.hears("Boris", boris, []float64{400}, 500, 600)
+	if contact := boris.Response().Header("Contact"); !strings.HasPrefix(contact, "<sip:nway483920@") || !strings.Contains(contact, ";isfocus") {
+		t.Errorf("Contact: %s", contact)
+	}
+	w := o.watches(o.phone(phone.Config{Number: "106"}), "conference", "nway483920", "udp")
+	o.wantTold(w, "Anna 101 connected, Boris 102 connected")
+	if _, err := o.phone(phone.Config{Number: "104"}).Call(o.soon(), o.uri("nway", "udp", true)); phone.Status(err) != 404 {
+		t.Errorf("a name without a number: %v", err)
+	}
+	o.nothingLeft(anna, boris, clara)
+}

@@ -260,39 +260,70 @@ func TestE2ELamp(t *testing.T) {
 	o.eventually("nothing is left", func() bool { return len(o.ua.Subscriptions()) == 0 })
 }
 
+// TestE2EWhoIsThereIsAskedAtOnce: a telephone asks who is there the moment that its call is answered, before its ACK has come. It is told, and so it is when it is in.
+func TestE2EWhoIsThereIsAskedAtOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, nil)
+	boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 500)
+	call, err := o.phone(phone.Config{Name: "Anna", Number: "101"}).Call(o.soon(), o.uri("5234", "udp", true), phone.WithoutACK())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := call.Request(o.soon(), "SUBSCRIBE", nil, phone.Header{Name: "Event", Value: "conference"})
+	if err != nil || r.Status != 200 {
+		t.Fatalf("SUBSCRIBE: %v, %v", r, err)
+	}
+	m, err := call.Notified(o.soon())
+	if err != nil || !strings.Contains(o.read(m).String(), "Boris 102 connected") {
+		t.Errorf("told %v, %v", m, err)
+	}
+	o.hears("Boris", boris, nil)
+}
+
 // TestE2EFiftyPeopleAreTold: the roster of fifty arrives over UDP and over TCP, IPv4 and IPv6, within a call and outside.
 func TestE2EFiftyPeopleAreTold(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, func(cfg *Config) { cfg.Media.Ports.Last = 41499 })
 	var calls []*phone.Call
-	crowd := o.phone(phone.Config{Name: strings.Repeat("Ж", 20), Number: "+493012345678"})
-	for range 50 {
-		call, err := crowd.Call(o.soon(), o.uri("5234", "udp", true))
+	for i := range 50 {
+		p := o.phone(phone.Config{Name: fmt.Sprintf("%s %d", strings.Repeat("Ж", 20), i), Number: fmt.Sprintf("+4930123456%02d", i)})
+		call, err := p.Call(o.soon(), o.uri("5234", "udp", true))
 		if err != nil {
 			t.Fatal(err)
 		}
 		calls = append(calls, call)
 	}
 	o.eventually("fifty are there", func() bool { return len(o.numbersIn("5234")) == 50 })
+	isTold := func(how string, m *phone.Message, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", how, err)
+		}
+		got, numbers := o.read(m), map[string]bool{}
+		for _, u := range got.Users {
+			if len(u.Endpoints) == 1 && strings.Contains(u.Name, "ЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖ") {
+				numbers[u.Entity] = true
+			}
+		}
+		if got.Count != 50 || len(numbers) != 50 {
+			t.Errorf("%s: %d users, %d of them as they are, are told in %d bytes", how, got.Count, len(numbers), len(m.Body))
+		}
+		t.Logf("%s: %d bytes", how, len(m.Body))
+	}
 	for _, c := range []struct {
 		network, local string
 	}{{"udp", "127.0.0.1:0"}, {"tcp", "127.0.0.1:0"}, {"udp", "[::1]:0"}} {
 		p := o.phone(phone.Config{Number: "104", Transport: c.network, Local: netip.MustParseAddrPort(c.local)})
 		w := o.watches(p, "conference", "5234", c.network, phone.Header{Name: "Expires", Value: "0"})
 		m, err := w.Notified(o.soon())
-		if err != nil {
-			t.Fatalf("%s, %s: %v", c.network, c.local, err)
-		}
-		if got := o.read(m); got.Count != 1 || len(got.Users) != 1 || len(got.Users[0].Endpoints) != 50 { // all have one number, and so are one user
-			t.Errorf("%s, %s: %d users, %d are told in %d bytes", c.network, c.local, got.Count, len(got.Users), len(m.Body))
-		}
+		isTold(c.network+", "+c.local, m, err)
 	}
 	r, err := calls[0].Request(o.soon(), "SUBSCRIBE", nil, phone.Header{Name: "Event", Value: "conference"}, phone.Header{Name: "Expires", Value: "0"})
 	if err != nil || r.Status != 200 {
 		t.Fatalf("SUBSCRIBE: %v, %v", r, err)
 	}
-	if m, err := calls[0].Notified(o.soon()); err != nil || len(o.read(m).Users[0].Endpoints) != 50 {
-		t.Errorf("within the call: %v, %v", m, err)
-	}
+	m, err := calls[0].Notified(o.soon())
+	isTold("within the call", m, err)
 }
 
 // TestUsersOfARoster: everybody once, and nobody forgotten.

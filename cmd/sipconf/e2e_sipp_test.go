@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sipconf/sipconf/bench/phone"
@@ -42,12 +44,14 @@ func TestE2ESIPp(t *testing.T) {
 				switch scenario {
 				case "load":
 					options.Calls, options.Rate = 200, 20
-				case "subscribe":
+				case "subscribe", "subscribe_end":
 					options.Calls = 1 // whoever comes besides would be told of as well
 				}
 				o.played(t, scenario, options)
 			}
-			o.eventually("nobody is left", func() bool { return o.ua.Calls() == 0 })
+			o.eventually("nothing is left", func() bool {
+				return o.ua.Calls() == 0 && len(o.ua.Subscriptions()) == 0 && o.rooms.Stats().Rooms == 0 && o.engine.Stats().Legs == 0
+			})
 		})
 	}
 }
@@ -70,24 +74,41 @@ func (o *office) played(t *testing.T, scenario string, options sipp.Options) {
 
 // referring are the scenarios of REFER, and how many calls of each go at once.
 var referring = map[string]int{
-	"refer": 5, "refer_moves": 5, "refer_busy": 1, "refer_outside": 5, "refer_quiet": 5, "refer_enough": 1, "refer_refused": 5,
+	"refer": 5, "refer_moves": 5, "refer_fails": 1, "refer_outside": 5, "refer_replaces": 5, "refer_removes": 1, "refer_quiet": 5, "refer_enough": 1, "refer_refused": 5,
 }
 
-// TestE2ESIPpRefers runs the scenarios that ask a room to call somebody. Anna is in it; whoever is called comes, but for 299 who is busy, and 298 who
-// is called for ever. What is left when SIPp and they have hung up is Anna.
+// TestE2ESIPpRefers runs the scenarios that ask a room to call somebody. Anna is in it; whoever is called comes, but for 299 who is busy, 297 who declines, 296 who is
+// not known, and 298 who is called for ever. What is left when SIPp and they have hung up is Anna; she may be sent away by 100, the host.
 func TestE2ESIPpRefers(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			o, trunk := newTrunkOffice(t, nil)
-			trunk.when("299", rejects(486))
-			trunk.when("298", neverAnswers)
+			o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"100"} })
+			for number, does := range map[string]func(*phone.Incoming){"299": rejects(486), "297": rejects(603), "296": rejects(404), "298": neverAnswers} {
+				trunk.when(number, does)
+			}
+			var replaced atomic.Int32
+			for i := range referring["refer_replaces"] {
+				trunk.when(fmt.Sprintf("2%d", i+1), func(in *phone.Incoming) {
+					if in.Invite.Header("Replaces") == fmt.Sprintf("other%d@sipp;to-tag=1;from-tag=2", i+1) {
+						replaced.Add(1)
+					}
+					trunk.picksUp(in)
+				})
+			}
 			anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 			for scenario, calls := range referring {
 				before := len(trunk.calls())
 				o.played(t, scenario, sipp.Options{Calls: calls, Rate: 5, Transport: transport})
 				if scenario == "refer_refused" && len(trunk.calls()) != before {
 					t.Errorf("somebody was called: %q", trunk.calls()[before:])
+				}
+				if got, want := replaced.Swap(0), map[string]int{"refer_replaces": calls}[scenario]; int(got) != want {
+					t.Errorf("%s: %d calls were to be taken over, want %d", scenario, got, want)
+				}
+				if scenario == "refer_removes" {
+					wantHungUp(o, "Anna", anna)
+					anna = o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 				}
 				for _, call := range trunk.phone.Calls() {
 					call.Hangup(o.soon())

@@ -25,6 +25,7 @@ func (s *server) replace(ctx context.Context, call, old *sip.Call) {
 		return
 	}
 	defer place.Release()
+	defer s.office.Expect(call.ID(), place)()
 	s.setFocus(call, plan.Target{Room: place.Room()})
 	if !s.accept(ctx, call, log) {
 		return

@@ -245,6 +245,8 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	}
 	if met.Link {
 		seat.ForLink()
+	} else {
+		defer s.office.Expect(call.ID(), seat)()
 	}
 
 	s.setFocus(call, target)
@@ -258,7 +260,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	p := seat.Join(call)
 	defer func() { p.LeaveWith(call.ID(), call.Reason()) }() // before the call closes the leg, also when something below panics
 	if met.Link {
-		s.hold(call, met, dialout.Room{Number: target.Room, Incarnation: p.Incarnation()}, mark)
+		s.hold(call, p, met, dialout.Room{Number: target.Room, Incarnation: p.Incarnation()}, mark)
 		return
 	}
 	s.office.Serve(ctx, call, p, target.Room, target.Group)

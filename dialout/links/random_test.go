@@ -175,6 +175,10 @@ func (c *courses) look(s step) {
 		case i == 0 && c.inside[i] && c.theirs[i] == nil && long > cycle && ours == 0 && c.quiet(number) > cycle:
 			c.t.Errorf("somebody is inside for %v, and link %d is %s:\n%q", long, i, state, c.log)
 		}
+		wants := i > 0 && c.inside[i] && c.theirs[i] == nil && min(long, time.Since(c.alone[3-i])) > cycle
+		if wants && c.calls(c.numbers[1])+c.calls(c.numbers[2]) == 0 && min(c.quiet(c.numbers[1]), c.quiet(c.numbers[2])) > cycle {
+			c.t.Errorf("somebody is inside for %v, link %d is %s, and nobody uses the line that it shares:\n%q", long, i, state, c.log)
+		}
 		if i > 0 && (state == Up || state == SendingDigits) {
 			shared++
 		}
