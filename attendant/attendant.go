@@ -32,6 +32,7 @@ type attendant struct {
 	keys   chan byte
 
 	dialled  string // the number by which he was brought in; empty: he has called
+	known    string // the number by which he who was brought in is judged; empty: by none
 	convenes bool   // he has called a group together
 
 	typed    menu.State

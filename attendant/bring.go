@@ -2,6 +2,7 @@ package attendant
 
 import (
 	"context"
+	"time"
 
 	"github.com/sipconf/sipconf/dialout"
 )
@@ -73,11 +74,45 @@ type Place interface {
 func (o *Office) Expect(call string, at Place) (over func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.expected[call] = at
+	o.expected[call] = expectation{at, make(chan struct{})}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
+		o.arrived(call)
+	}
+}
+
+// expectation is somebody who is not served yet.
+type expectation struct {
+	Place
+	over chan struct{} // closed when he is, or will not be
+}
+
+// arrived ends the expectation of a call, if there is one. The lock is held.
+func (o *Office) arrived(call string) {
+	if e, there := o.expected[call]; there {
 		delete(o.expected, call)
+		close(e.over)
+	}
+}
+
+// lateService is how long somebody is waited for who is expected: his ACK is on its way.
+const lateService = 2 * time.Second
+
+// Await waits until a call that is expected is served, but not for long.
+func (o *Office) Await(ctx context.Context, call string) {
+	o.mu.Lock()
+	e, there := o.expected[call]
+	o.mu.Unlock()
+	if !there {
+		return
+	}
+	late := time.NewTimer(lateService)
+	defer late.Stop()
+	select {
+	case <-e.over:
+	case <-late.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -85,12 +120,13 @@ func (o *Office) Expect(call string, at Place) (over func()) {
 // was brought in; empty: he has called.
 func (o *Office) Whereabouts(call string) (room dialout.Room, dialled string, ok bool) {
 	o.mu.Lock()
-	a, at := o.serves[call], o.expected[call]
+	a := o.serves[call]
+	at, expected := o.expected[call]
 	o.mu.Unlock()
 	switch {
 	case a != nil:
 		return a.conference(), a.dialled, true
-	case at != nil:
+	case expected:
 		return dialout.Room{Number: at.Room(), Incarnation: at.Incarnation()}, "", true
 	}
 	return dialout.Room{}, "", false

@@ -19,10 +19,11 @@ type guest struct {
 	keys   *attendant // hears his keys
 }
 
-// welcome takes a call that was dialled into the ante-room, on the seat that was kept for it, or if none was on another; nil when there is
+// welcome takes a call that was dialled, with that result, into the ante-room, on the seat that was kept for it, or if none was on another; nil when there is
 // no seat.
-func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialout.Seat) *guest {
-	seat, ok := kept.(*rooms.Seat)
+func (o *Office) welcome(call Call, room dialout.Room, r dialout.Result) *guest {
+	number := r.Number
+	seat, ok := r.Seat.(*rooms.Seat)
 	if !ok {
 		var err error
 		if seat, err = o.cfg.Rooms.ReserveInvited(room.Number, room.Incarnation); err != nil {
@@ -38,6 +39,7 @@ func (o *Office) welcome(call Call, room dialout.Room, number string, kept dialo
 		}
 	}()
 	g.keys = o.hire(call, g.p, room.Number, number)
+	g.keys.known = knownBy(call, r)
 	g.call = g.keys.call
 	o.enrol(g.keys)
 	whole = true
@@ -143,7 +145,7 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.
 	defer func() {
 		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room.Number), call)
 	}()
-	if g = o.welcome(call, who.Lease.Room, who.Number, who.Seat); g == nil {
+	if g = o.welcome(call, who.Lease.Room, who.Result); g == nil {
 		call.Hangup("no seat in the room")
 		return dialout.Failed
 	}

@@ -26,7 +26,7 @@ func (h *hearing) follow(c dialout.Change) {
 		h.of = next
 	}
 	if sounds && h.early == nil {
-		if h.early = h.office.welcome(call, h.conference(), c.Number, nil); h.early != nil {
+		if h.early = h.office.welcome(call, h.conference(), dialout.Result{Number: c.Number}); h.early != nil {
 			h.p.StepAside(h.early.p)
 		}
 	}

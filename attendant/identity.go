@@ -1,22 +1,40 @@
 package attendant
 
-import "github.com/sipconf/sipconf/rooms/menu"
+import (
+	"cmp"
+
+	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/rooms/menu"
+)
 
 // Rights are those of a person, and a person is a number: behind a PBX a transfer puts somebody else on the same call.
 
 // judge takes note of who is on the call, and so of what he may do and in which language he is told things. Whom we have called is judged by the
 // number that was dialled, for what the other side says who has answered is only its word; and if it says another number later, he
-// is nobody who has rights.
+// is nobody who has rights. Whose call with somebody else was taken over never is: by what was dialled only that call was found.
 func (a *attendant) judge(number string) {
 	same, called := number == a.first, a.dialled != ""
 	known := number
 	if called && same {
-		known = a.dialled
+		known = a.known
 	}
-	a.number, a.lang = number, a.office.cfg.Language(a.room, known)
-	a.host = (same || !called) && a.office.cfg.Hosts(known) || same && a.convenes
+	a.number, a.lang = number, a.office.cfg.Language(a.room, cmp.Or(known, number))
+	a.host = (same || !called) && known != "" && a.office.cfg.Hosts(known) || same && a.convenes
 	a.p.SetHost(a.host)
 	a.p.SetNotices(a.office.notices(a.lang))
+}
+
+// knownBy is the number by which somebody is judged who was brought in: the one that was dialled; his own, if he has picked up at another telephone, which
+// has called us; none, if a call was taken over.
+func knownBy(call Call, r dialout.Result) string {
+	if r.Taken {
+		return ""
+	}
+	if other, ok := call.(interface{ Incoming() bool }); ok && other.Incoming() {
+		_, number := call.Caller()
+		return number
+	}
+	return r.Number
 }
 
 // renamed looks who is on the call now. What somebody else has begun to type is not his.

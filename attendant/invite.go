@@ -163,7 +163,7 @@ func (a *attendant) answered(ctx context.Context, r dialout.Result, early *guest
 	}
 	if g == nil || g.call.ID() != call.ID() {
 		early.leave("another phone has answered")
-		if g = a.office.welcome(call, a.conference(), r.Number, r.Seat); g == nil {
+		if g = a.office.welcome(call, a.conference(), r); g == nil {
 			call.Hangup("no seat in the room")
 			return dialout.Outcome{State: dialout.Failed, Cause: dialout.RoomFull}, nil
 		}

@@ -67,9 +67,9 @@ type Office struct {
 	prompt time.Duration // likewise
 
 	mu       sync.Mutex
-	serves   map[string]*attendant // by the ID of the call
-	expected map[string]Place      // likewise: who is not served yet
-	far      map[string]*farSide   // likewise: of links
+	serves   map[string]*attendant  // by the ID of the call
+	expected map[string]expectation // likewise: who is not served yet
+	far      map[string]*farSide    // likewise: of links
 	wishes   map[wish]wished
 	told     map[string]*rooms.Notices // by language
 	brings   map[*bringing]struct{}
@@ -116,7 +116,7 @@ func New(cfg Config) *Office {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Office{cfg: cfg, serves: make(map[string]*attendant), expected: make(map[string]Place), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
+	o := &Office{cfg: cfg, serves: make(map[string]*attendant), expected: make(map[string]expectation), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
 	o.crier = newCrier(o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	return o
 }
@@ -186,6 +186,7 @@ func (o *Office) beginService(a *attendant) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a.served = true
+	o.arrived(a.call.ID())
 }
 
 // atOnce is for how long the same wish of two people is one: who presses the same keys meanwhile has not heard yet that it is done.

@@ -22,6 +22,8 @@ type Request struct {
 	Settle bool          // Dial returns without a call only when the far side has none any more, either; see [Inviter]
 	Watch  time.Duration // how long nothing may be heard of him before the call counts as lost; 0: as with all calls
 
+	Absent bool // who invites is not in the room himself, so that he may have himself called
+
 	// Replaces is the value of a Replaces header (RFC 3891): he is on a call with somebody, and that call becomes one with the room. The
 	// number says only whither the INVITE goes; it may be that of somebody who is in the room. Empty: he is called.
 	Replaces string
@@ -45,6 +47,7 @@ type Result struct {
 	Trunk  string // over which; empty: none was tried
 	Policy Policy // what he meets; of an answered call
 	Lease  Lease  // what the call holds while it lasts; of an answered call
+	Taken  bool   // his call with somebody else was taken over: the number says nothing of who he is
 	Seat   Seat   // that was kept for him; given back when the call ends, if nobody has taken it; nil: Config.Reserve is
 
 	Over <-chan struct{} // closed when what the call has held is given back, so that the number may be dialled again; not after Close
@@ -96,7 +99,11 @@ type spending struct {
 // when he is busy or has declined. A 302 is followed to numbers that the rules allow, one after the other.
 // A number that is in the room, or is being called into it, is not dialled.
 func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Result {
-	return d.invite(ctx, req, d.inRoom(req.Room, req.Caller), watch, func() {})
+	beside := req.Caller
+	if req.Absent {
+		beside = ""
+	}
+	return d.invite(ctx, req, d.inRoom(req.Room, beside), watch, func() {})
 }
 
 // invite is Dial, where it is known who is in the room. stands is for those who are called in an order.
@@ -129,6 +136,7 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	defer d.running.Done()
 	r := Result{Outcome: failed(Broken), Number: number}
 	d.guard("dial-out", func() { r = j.run(ctx, number) })
+	r.Taken = req.Replaces != ""
 	d.end(j, &r)
 	j.advance(r.Number, r.Outcome)
 	return d.note(req, r, time.Since(began))

@@ -207,6 +207,9 @@ func (c *Call) ID() string { return c.id.CallID }
 // Number is what the caller dialled, or, when we have called, what we dialled.
 func (c *Call) Number() string { return c.number }
 
+// Incoming says whether the INVITE was the peer's.
+func (c *Call) Incoming() bool { return c.attempt == nil }
+
 // Source is the address the INVITE came from, or went to, "host:port".
 func (c *Call) Source() string { return c.source }
 

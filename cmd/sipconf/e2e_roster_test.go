@@ -280,6 +280,33 @@ func TestE2EWhoIsThereIsAskedAtOnce(t *testing.T) {
 	o.hears("Boris", boris, nil)
 }
 
+// TestE2EAHostActsAtOnce: what a host asks for right behind his ACK is done, in a call of his own and in one that has taken the place of another.
+func TestE2EAHostActsAtOnce(t *testing.T) {
+	t.Parallel()
+	o, _ := newTrunkOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"101"} })
+	desk := o.phone(phone.Config{Name: "Anna", Number: "101"})
+	for i := range 20 {
+		boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 0)
+		var headers []phone.Option
+		if i%2 == 1 {
+			before := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 0)
+			headers = append(headers, inPlaceOf(before))
+		}
+		anna, err := desk.Call(o.soon(), o.uri("5234", "udp", true), headers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := anna.Request(o.soon(), "SUBSCRIBE", nil, phone.Header{Name: "Event", Value: "conference"}, phone.Header{Name: "Expires", Value: "0"}); err != nil || r.Status != 200 {
+			t.Fatalf("SUBSCRIBE, try %d: %v, %v", i, r, err)
+		}
+		if r, err := anna.Request(o.soon(), "REFER", nil, phone.Header{Name: "Refer-To", Value: "<sip:102@pbx;method=BYE>"}); err != nil || r.Status != 202 {
+			t.Fatalf("REFER, try %d: %v, %v", i, r, err)
+		}
+		wantHungUp(o, "Boris", boris)
+		o.nothingLeft(anna)
+	}
+}
+
 // TestE2EFiftyPeopleAreTold: the roster of fifty arrives over UDP and over TCP, IPv4 and IPv6, within a call and outside.
 func TestE2EFiftyPeopleAreTold(t *testing.T) {
 	t.Parallel()

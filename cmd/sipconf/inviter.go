@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type inviter struct {
 	ua     *sip.UA
 	name   string          // what the phones of colleagues show who are called, with ${ROOM}
 	ending <-chan struct{} // closed when the server shuts down: then nothing is waited for
+
+	dialable func(room string) string // a number that leads into a room; empty: none is known; nil: the room's
 
 	ringing *ringing // where those of its INVITEs are that wait for an answer; nil: nobody wants to know
 }
@@ -125,6 +128,9 @@ func (i *inviter) target(a *dialout.Attempt) (sip.Target, error) {
 			t.From.Number = a.Room
 		}
 		t.Focus = a.Room
+		if i.dialable != nil {
+			t.Focus = cmp.Or(i.dialable(a.Room), a.Room)
+		}
 		t.From.Name = strings.ReplaceAll(i.name, roomVariable, a.Room)
 	}
 	if a.Mark != "" {

@@ -18,7 +18,8 @@ import (
 // begins to probe the trunks.
 func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
 	dialling := cfg.dialling()
-	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending, ringing: &s.ringing}, s.numbersIn, log
+	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending, ringing: &s.ringing,
+		dialable: func(room string) string { return dialable(s.plan, room, "") }}, s.numbersIn, log
 	dialling.Reserve, dialling.OnChange = s.reserve, s.rosters.dialled
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {

@@ -30,6 +30,7 @@ func (s *server) refer(ctx context.Context, r *sip.Referral) {
 	if c := r.Call(); c != nil {
 		_, f.caller = c.Caller() // who he was when he came, or was renamed to; a REFER says only whose dialog it is
 		call = c.ID()
+		s.office.Await(ctx, call)
 	}
 	f.log = s.log.With("call", r.ID(), "from", f.caller, "to", r.To.URI, "referred_by", r.ReferredBy)
 	room, ok := s.conferenceOf(call, r.Number, f.caller)
@@ -106,7 +107,7 @@ func (f *referral) end(code int, reason string, why ...any) {
 // who is called: he goes when that one is in, and stays if nobody comes.
 func (f *referral) invite(ctx context.Context) {
 	s := f.server
-	req := dialout.Request{Room: f.room, Caller: f.caller, Number: f.To.Number, Trunk: s.trunkAt(f.To.URI), Replaces: f.To.Replaces}
+	req := dialout.Request{Room: f.room, Caller: f.caller, Number: f.To.Number, Trunk: s.trunkAt(f.To.URI), Replaces: f.To.Replaces, Absent: f.who == nil}
 	if req.Replaces != "" {
 		req.Policy = dialout.Straight // he is talking to somebody who wants him here
 		if req.Number == "" {

@@ -17,6 +17,7 @@ func (s *server) replace(ctx context.Context, call, old *sip.Call) {
 		s.pickUp(ctx, call, old, log)
 		return
 	}
+	s.office.Await(ctx, old.ID())
 	place, ok := s.office.Succeed(old.ID())
 	if !ok {
 		s.count(outcomeNoPlace)

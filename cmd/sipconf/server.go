@@ -266,13 +266,21 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 	s.office.Serve(ctx, call, p, target.Room, target.Group)
 }
 
-// setFocus makes the room the conference URI of the call, if dialling the
-// room's number leads there.
+// setFocus makes a number that leads to the room the conference URI of the call.
 func (s *server) setFocus(call *sip.Call, target plan.Target) {
-	_, number := call.Caller()
-	if again, ok := s.plan.Route(target.Room, number); ok && again.Room == target.Room && again.Group == "" {
-		call.Focus(target.Room)
+	if number := dialable(s.plan, target.Room, call.Number()); number != "" {
+		call.Focus(number)
 	}
+}
+
+// dialable is a number that leads whoever dials it into that room, and calls nobody together; empty: none is known.
+func dialable(numbers *plan.Plan, room, dialled string) string {
+	for _, number := range []string{room, "*1" + room, dialled} {
+		if leads(numbers, number, room) {
+			return number
+		}
+	}
+	return ""
 }
 
 func (s *server) count(outcome string) { s.metrics.calls.WithLabelValues(outcome).Inc() }
