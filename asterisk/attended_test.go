@@ -59,7 +59,7 @@ func TestE2EAttendedTransferBehindAsterisk(t *testing.T) {
 		}
 		s.await(t, "Anna's call is Boris's now", func() bool {
 			renamed := s.events("renamed")
-			return len(renamed) > 0 && renamed[len(renamed)-1].Number == "102" && renamed[len(renamed)-1].Call == s.events("joined")[i+1].Call
+			return len(renamed) > 0 && renamed[len(renamed)-1].Number == "102" && renamed[len(renamed)-1].Name == "Boris" && renamed[len(renamed)-1].Call == s.events("joined")[i+1].Call
 		})
 		if left := s.events("left"); len(left) != i {
 			t.Errorf("left %+v, want %d: the call goes on", left, i)
@@ -71,4 +71,5 @@ func TestE2EAttendedTransferBehindAsterisk(t *testing.T) {
 		}
 		s.await(t, "Boris has left", func() bool { return len(s.events("left")) == i+1 })
 	}
+	s.leavesNothing(t, pbx, dora)
 }

@@ -96,6 +96,7 @@ func TestE2ETransferMovesTheLeg(t *testing.T) {
 			t.Fatalf("Asterisk's channels:\n%s", pbx.CLI("core show channels concise"))
 		}
 	}
+	pbx.CLI("channel request hangup all") // Emil's leg waits for a minute
 	s.leavesNothing(t, pbx, dora, emil, answered(t, "Boris", boris, 1130))
 }
 
@@ -169,4 +170,30 @@ func TestE2EACallThroughAsteriskIsTakenOver(t *testing.T) {
 			s.leavesNothing(t, pbx, anna, dora, answered(t, "Boris", boris, 1130))
 		})
 	}
+}
+
+// TestE2ETheButtonRefersAtAsterisk: Anna has an account at Asterisk, by which she talks to Boris, and one at sipconf. Her conference button calls the factory there, and
+// refers Boris to the room that she is told of, where his call is: at Asterisk, whose dialplan leads four digits to sipconf.
+func TestE2ETheButtonRefersAtAsterisk(t *testing.T) {
+	t.Parallel()
+	const addr, pbxAddr, local = "127.0.30.31", "127.0.30.21", "127.0.30.41"
+	boris := picksUp(t, "102", local+":5062", 1130)
+	pbx := rig.Start(t, rig.Options{
+		Addr: pbxAddr, Ports: ports(48200), Sipconf: addr + ":5060",
+		Phones: []rig.Phone{{Name: "Anna", Number: "101"}, {Name: "Boris", Number: "102", Addr: boris.Addr().String()}},
+	})
+	s := serve(t, addr, 48000, "numbers:\n  - {pattern: conference, factory: true, room: \"${FRESH:-4}\"}\n  - {pattern: _XXXX, room: \"${EXTEN}\"}\n")
+	talk := calls(t, "Anna", "101", local, pbx.URI("102"), 370)
+	converse(t, talk, answered(t, "Boris", boris, 1130))
+	anna := calls(t, "Anna", "101", local, "sip:conference@"+s.addr, 640)
+	room, _, _ := strings.Cut(strings.TrimPrefix(anna.Response().Header("Contact"), "<sip:"), "@")
+	r, err := talk.Request(within(t), "REFER", nil, phone.Header{Name: "Refer-To", Value: "<" + pbx.URI(room) + ">"})
+	if err != nil || r.Status != 202 {
+		t.Fatalf("REFER: %v %v", r, err)
+	}
+	converse(t, anna, answered(t, "Boris", boris, 1130))
+	if joined := s.events("joined"); len(room) != 4 || len(joined) != 2 || joined[1].Room != room || joined[1].Number != "102" {
+		t.Errorf("room %s, joined %+v", room, joined)
+	}
+	s.leavesNothing(t, pbx, anna, talk, answered(t, "Boris", boris, 1130))
 }

@@ -118,7 +118,7 @@ func TestE2EBothPress(t *testing.T) {
 func TestE2ERoomIsThere(t *testing.T) {
 	t.Parallel()
 	d := newDesks(t, 36, 32400, theSecret, nil)
-	dora := calls(t, "Dora", "104", d.net+"54", "sip:*1101@"+d.s.addr, tonesOf["104"])
+	dora := d.dials("104", "*1101")
 	anna := d.dials("101", "102")
 	boris := d.picksUp("Boris", "102")
 	d.talk(anna, boris)

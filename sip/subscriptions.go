@@ -11,7 +11,7 @@ import (
 const (
 	mostSubscriptions = 4000 // in all
 	mostOfResource    = 500  // to one resource
-	mostOfSource      = 100  // from one address and port
+	mostOfSource      = 400  // from one address and port, which may be a proxy's
 )
 
 // topic is what somebody may be told of: the resource of an event package.

@@ -37,7 +37,7 @@ func TestE2ETwoAsterisks(t *testing.T) {
 			"rtp_timeout                        : 30", "send_pai                           : true"}},
 		{two, "pjsip show endpoint sipconf", []string{"sip:127.0.0.204:5060", "127.0.0.204/32", "moh_passthrough                    : false",
 			"direct_media                       : true"}},
-		{one, "dialplan show *15234@phones", []string{"'_*1XXXX'", "Dial(PJSIP/${EXTEN}@sipconf,10)"}},
+		{one, "dialplan show *15234@phones", []string{"'_*1XX.'", "Dial(PJSIP/${EXTEN}@sipconf,10)"}},
 		{one, "dialplan show 5234@phones", []string{"'_XXXX'"}},
 		{one, "dialplan show *100@phones", []string{"no existence"}},
 		{one, "pjsip show endpoint 101", []string{"phones"}},

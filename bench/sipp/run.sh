@@ -18,7 +18,8 @@ failed=0
 for scenario in "$@"; do
 	calls=5 rate=10
 	[ "$scenario" = load ] && calls=200 rate=20
-	case $scenario in subscribe | subscribe_end) calls=1 ;; esac # whoever comes besides would be told of as well
+	# Whoever came besides would be told of as well, would be called already, or would be gone.
+	case $scenario in subscribe | subscribe_end | refer_enough | refer_fails | refer_removes) calls=1 ;; esac
 	if (cd "$work" && sipp "$server" -sf "$here/$scenario.xml" -s "${NUMBER:-5234}" \
 		-i "${LOCAL:-127.0.0.1}" -mi "${LOCAL:-127.0.0.1}" -m $calls -r $rate -timeout 60s -timeout_error \
 		-recv_timeout 10000 -nostdin -trace_err -error_file errors.log >sipp.log 2>&1); then
