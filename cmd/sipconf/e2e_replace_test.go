@@ -82,6 +82,7 @@ func TestE2EACallTakesThePlaceOfAnother(t *testing.T) {
 				t.Error(err)
 			}
 			o.wantRoster("5234", "Anna 101", "Clara 103")
+			o.nothingLeft(anna, clara)
 		})
 	}
 }
@@ -120,6 +121,7 @@ func TestE2EAnAttendedTransferIntoARoom(t *testing.T) {
 		o.wantRoster("5234", "Dora 104!", "Boris 102")
 	}
 	o.eventually("two calls are left", func() bool { return o.ua.Calls() == 2 })
+	o.nothingLeft(last, boris)
 }
 
 // What RFC 3891 has us refuse, and what cannot be done: the call that is there goes on.

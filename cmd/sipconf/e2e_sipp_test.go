@@ -35,7 +35,9 @@ func TestE2ESIPp(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t, func(cfg *Config) { cfg.Numbers = append(cfg.Numbers, plan.Rule{Pattern: "conference", Factory: true}) })
+			o := newOffice(t, func(cfg *Config) {
+				cfg.Numbers = append(cfg.Numbers, plan.Rule{Pattern: "conference", Factory: true}, plan.Rule{Pattern: "_[n]way.", Room: "${EXTEN}"})
+			})
 			for _, scenario := range sipp.Scenarios() {
 				if _, refers := referring[scenario]; refers || scenario == "invite" {
 					continue // TestE2ESIPpRefers and TestE2ESIPpInvites
@@ -49,6 +51,7 @@ func TestE2ESIPp(t *testing.T) {
 				}
 				o.played(t, scenario, options)
 			}
+			o.played(t, "basic", sipp.Options{Calls: 5, Rate: 5, Transport: transport, Number: "nway483920"})
 			o.eventually("nothing is left", func() bool {
 				return o.ua.Calls() == 0 && len(o.ua.Subscriptions()) == 0 && o.rooms.Stats().Rooms == 0 && o.engine.Stats().Legs == 0
 			})
@@ -74,17 +77,17 @@ func (o *office) played(t *testing.T, scenario string, options sipp.Options) {
 
 // referring are the scenarios of REFER, and how many calls of each go at once.
 var referring = map[string]int{
-	"refer": 5, "refer_moves": 5, "refer_fails": 1, "refer_outside": 5, "refer_replaces": 5, "refer_removes": 1, "refer_quiet": 5, "refer_enough": 1, "refer_refused": 5,
+	"refer": 5, "refer_moves": 5, "refer_fails": 1, "refer_outside": 5, "refer_replaces": 5, "refer_removes": 1, "refer_nobody": 5, "refer_quiet": 5, "refer_enough": 1, "refer_refused": 5,
 }
 
 // TestE2ESIPpRefers runs the scenarios that ask a room to call somebody. Anna is in it; whoever is called comes, but for 299 who is busy, 297 who declines, 296 who is
-// not known, and 298 who is called for ever. What is left when SIPp and they have hung up is Anna; she may be sent away by 100, the host.
+// not known, 295 whose call is gone, and 298 who is called for ever. What is left when SIPp and they have hung up is Anna; she may be sent away by 100, the host.
 func TestE2ESIPpRefers(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Menus.Hosts = []string{"100"} })
-			for number, does := range map[string]func(*phone.Incoming){"299": rejects(486), "297": rejects(603), "296": rejects(404), "298": neverAnswers} {
+			for number, does := range map[string]func(*phone.Incoming){"299": rejects(486), "297": rejects(603), "296": rejects(404), "295": rejects(481), "298": neverAnswers} {
 				trunk.when(number, does)
 			}
 			var replaced atomic.Int32
@@ -99,7 +102,8 @@ func TestE2ESIPpRefers(t *testing.T) {
 			anna := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 400)
 			for scenario, calls := range referring {
 				before := len(trunk.calls())
-				o.played(t, scenario, sipp.Options{Calls: calls, Rate: 5, Transport: transport})
+				number := map[string]string{"refer_nobody": "7777"}[scenario]
+				o.played(t, scenario, sipp.Options{Calls: calls, Rate: 5, Transport: transport, Number: number})
 				if scenario == "refer_refused" && len(trunk.calls()) != before {
 					t.Errorf("somebody was called: %q", trunk.calls()[before:])
 				}
