@@ -24,7 +24,7 @@ func TestReportsSayHowItCame(t *testing.T) {
 		"every tenth lost, every other late": {
 			func(n int64) bool { return n%10 == 9 }, func(n int64) time.Duration { return time.Duration(n%2) * 5 * time.Millisecond }},
 		"three in fifty lost, every third late": {
-			func(n int64) bool { return n%50 > 46 }, func(n int64) time.Duration { return time.Duration(n%3/2) * 12 * time.Millisecond }},
+			func(n int64) bool { return n%50 > 46 }, func(n int64) time.Duration { return time.Duration(n%3/2) * 6 * time.Millisecond }},
 		"as sent": {
 			func(int64) bool { return false }, func(int64) time.Duration { return 0 }},
 	} {
@@ -87,8 +87,8 @@ func howItCame(t *testing.T, mux bool, lost func(n int64) bool, late func(n int6
 			if got.SSRC != ssrc || int64(got.TotalLost) != gone || int64(got.FractionLost) != fraction {
 				t.Errorf("as of %d: %d are missing, %d/256 of late, of source %d; want %d and %d/256", newest, got.TotalLost, got.FractionLost, got.SSRC, gone, fraction)
 			}
-			if want := noise[newest]; math.Abs(float64(got.Jitter)-want) > 12 { // 1.5 ms: we look at one packet in seven
-				t.Errorf("as of %d: the jitter is %d, want %.1f, 12 more or less", newest, got.Jitter, want)
+			if want := noise[newest]; math.Abs(float64(got.Jitter)-want) > 10 { // 1.25 ms: we look at one packet in seven
+				t.Errorf("as of %d: the jitter is %d, want %.1f, 10 more or less", newest, got.Jitter, want)
 			}
 			told.expected, told.missing = expected, gone
 		}
