@@ -83,6 +83,10 @@ type Participant struct {
 	Talking  bool      `json:"talking"`
 	Level    int       `json:"level_dbfs"` // of the last 20 ms of him, -127 to 0
 	Codec    string    `json:"codec"`
+	Lost     int64     `json:"lost"`           // packets of his that never came
+	Jitter   float64   `json:"jitter_seconds"` // between packets of his (RFC 3550)
+	PeerLost int64     `json:"peer_lost"`      // packets of ours that he says he missed
+	Trip     float64   `json:"rtt_seconds"`    // to him and back, by his RTCP; 0: unknown
 }
 
 // Link is a permanent external participant, at one moment.

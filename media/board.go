@@ -26,6 +26,7 @@ type notice struct {
 	ssrc      uint32        // of the source now heard
 	newest    uint32        // its newest sequence number, unwrapped
 	expected  uint32        // packets of it
+	missing   int64         // of these, that never came
 	noise     uint32        // its jitter in timestamp units
 	playing   bool          // there is something to play, so that
 	held      time.Duration // so much is on hand after the tick
@@ -59,7 +60,8 @@ func (l *Leg) notice() notice {
 	return notice{
 		stats: l.Stats(), heardAt: s.Figures.HeardAt, clockRate: uint32(l.codec.ClockRate),
 		sentTS: s.Sender.TS + l.out.unitsOf(l.out.filled), sentAt: s.Sender.Clock,
-		ssrc: s.Source.SSRC, newest: uint32(s.Source.Seqs.Newest), expected: uint32(s.Source.Seqs.Expected()), noise: uint32(s.Source.Jitter),
+		ssrc: s.Source.SSRC, newest: uint32(s.Source.Seqs.Newest), expected: uint32(s.Source.Seqs.Expected()), missing: s.Source.Seqs.Lost(),
+		noise:   uint32(s.Source.Jitter),
 		playing: l.jitter.Playing, held: frameTime * time.Duration(l.jitter.onHand()) / time.Duration(l.jitter.Frame),
 	}
 }

@@ -181,11 +181,11 @@ func (c *control) send(l *Leg, now int64, b []byte, last bool) {
 
 // reception is what we say of the peer's stream.
 func (c *control) reception(shown *notice, now int64) reception {
-	told := toldReport{shown.ssrc, shown.expected, shown.stats.Lost}
+	told := toldReport{shown.ssrc, shown.expected, shown.missing}
 	r := reception{ssrc: told.SSRC, lost: int32(max(-0x800000, min(told.Lost, 0x7fffff))), newest: shown.newest, jitter: shown.noise}
 	before := c.told
 	if before.SSRC != told.SSRC {
-		before = toldReport{Lost: told.Lost}
+		before = toldReport{} // A.3: the first one is about all since the first packet
 	}
 	if expected, lost := int64(told.Expected)-int64(before.Expected), told.Lost-before.Lost; expected > 0 && lost > 0 {
 		r.fractionLost = uint8(min(lost*256/expected, 255)) // A.3

@@ -12,14 +12,20 @@ type Distribution struct {
 	Below map[time.Duration]uint64 // how many were at most so long, for the bounds that were asked for
 }
 
-// Distributions are how late the ticks of all loops began, and when they had ended, both after their deadline; counted at
-// these bounds, each rounded up to the next step of the histogram (25 % at most).
-func (e *Engine) Distributions(bounds []time.Duration) (begin, end Distribution) {
-	var wake, done []*histogram
+// Ticks is how the ticks of all loops were spread.  Plain data.
+type Ticks struct {
+	Lateness Distribution // from a tick's deadline to its beginning
+	Duration Distribution // from there to its end
+	End      Distribution // from its deadline to its end
+}
+
+// Distributions counts at these bounds, each rounded up to the next step of the histogram (25 % at most).
+func (e *Engine) Distributions(bounds []time.Duration) Ticks {
+	var wake, work, end []*histogram
 	for _, l := range e.loops {
-		wake, done = append(wake, &l.clock.wake), append(done, &l.clock.end)
+		wake, work, end = append(wake, &l.clock.wake), append(work, &l.clock.work), append(end, &l.clock.end)
 	}
-	return distribution(wake, bounds), distribution(done, bounds)
+	return Ticks{Lateness: distribution(wake, bounds), Duration: distribution(work, bounds), End: distribution(end, bounds)}
 }
 
 func distribution(hs []*histogram, bounds []time.Duration) Distribution {

@@ -21,7 +21,7 @@ type Config struct {
 	Loops     int                       // media loops; zero: GOMAXPROCS
 	Hands     int                       // how many help a loop with a large room; zero: GOMAXPROCS less one; less: none
 	MuteMusic bool                      // whether music on hold is kept out of the rooms
-	JitterMax time.Duration             // the most audio that a jitter buffer may hold back, MostJitter at most; zero: 100 ms
+	JitterMax time.Duration             // the longest that a packet may wait until it is played, MostJitter at most; zero: 120 ms
 	Level     bool                      // voices are brought to -23 dBFS (Levelling)
 	Broken    func(bus Bus, reason any) // told when a bus was removed because its Tick panicked; not on a loop; nil: nobody
 	Log       *slog.Logger              // nil: slog.Default()

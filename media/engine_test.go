@@ -311,30 +311,6 @@ func TestLoopRunsFunctionsInOrder(t *testing.T) {
 	}
 }
 
-// A loop that was held up for 150 ms runs three of the missed ticks and skips the rest, and its time goes on by 20 ms a tick.
-func TestLateLoopCatchesUp(t *testing.T) {
-	e := newEngine(t, media.Config{Loops: 1})
-	var times []int64
-	bus := &busFunc{func(now int64) { times = append(times, now) }}
-	run(t, e.Loop(), func() { e.Loop().Add(bus) })
-	run(t, e.Loop(), func() { time.Sleep(150 * time.Millisecond) })
-	for range 5 {
-		run(t, e.Loop(), func() {})
-	}
-	run(t, e.Loop(), func() { e.Loop().Remove(bus) })
-	skips := int64(0)
-	for i := 1; i < len(times); i++ {
-		if step := times[i] - times[i-1]; step%int64(20*time.Millisecond) != 0 || step <= 0 {
-			t.Fatalf("a step of %d ns", step)
-		} else {
-			skips += step/int64(20*time.Millisecond) - 1
-		}
-	}
-	if s := e.Stats(); s.Skipped == 0 || int64(s.Skipped) < skips || s.WakeMax < 50*time.Millisecond {
-		t.Errorf("%d skipped in the times; stats %+v", skips, s)
-	}
-}
-
 // The reports of a leg, on their own port and on that of RTP: a sender report, the sign of life in what the peer sends, the round trip
 // though we read reports once a second, BYE.
 func TestE2EReportsByRTCP(t *testing.T) {

@@ -12,19 +12,19 @@ const (
 	guardMost  = 20  // the same, after packets have come too late again and again
 	guardStep  = 5   // a packet that came too late raises the guard by so much, a calm lowers it again
 	calmLong   = 500 // ticks without a late packet after which a lower guard is tried
-	jitterMax  = 100 // default of the most slack
+	jitterMax  = 120 // default of the longest that a packet may wait
 	astray     = 512 // a packet that lies so far behind the playing is not of this stream
 	kept       = 64  // played sound that is kept for concealment: a pitch period, and what it is compared with
 )
 
-// MostJitter is the most sound that a jitter buffer may be told to hold back: nobody can talk over half a second, and the ring would
+// MostJitter is the longest that a packet may be told to wait in a jitter buffer: nobody can talk over half a second, and the ring would
 // have to be larger (mostRing).
 const MostJitter = 400 * time.Millisecond
 
 // JitterState is what the playout of one stream has learnt and where it stands: plain data, positions in samples.
 type JitterState struct {
 	Frame   int   // samples of one 20 ms frame; 0: not set up
-	Limit   int64 // the most slack
+	Limit   int64 // the longest that a packet may wait, from when it came until its first sample is played
 	Playing bool  // else nothing has come, or nothing for so long that the next packet begins anew
 	Next    int64 // position of the next sample to be played
 	End     int64 // position behind the newest sample that has come
@@ -32,7 +32,7 @@ type JitterState struct {
 	QuietAt int64
 	History int64 // samples before Next that belong together, for concealment
 	Lost    int64 // samples concealed in a row until Next
-	Longest int64 // the longest packet of late
+	Least   int64 // what is played next must not lie before it, or what has come since the last pop waits for too long
 
 	Clock  int64 // time, in samples: at the next pop
 	Passed int64 // the same, in nanoseconds, as of the last pop
@@ -47,6 +47,7 @@ type JitterState struct {
 	Size     int64    // of the newest packet, and
 	Origin   int64    // where it begins
 	Grid     int64    // greatest common divisor of Size and Frame
+	Known    int64    // what lies before it came by other arrivals than these
 	JumpAt   int64    // where the packet lay that cannot belong there
 	Skipped  int64    // samples that came and were not played, in all
 }
@@ -57,7 +58,7 @@ type JitterState struct {
 // is a question of whole packets: the wait for the tick is all the delay there is on a LAN, unless packets come just at the tick; then
 // it is one packet more.  A packet that comes too late is played all the same when there is nothing else to play, which makes the delay
 // longer by its lateness.  Corrections are made one pitch period at a time, which nobody hears.
-// What is held back never exceeds Limit, so the delay cannot grow.  Silence (nothing to play) starts anew.
+// No packet is played later than Limit after it came, so the delay cannot grow.  Silence (nothing to play) starts anew.
 //
 // Pure: knows no clock; a pop is a tick.  Owned by the leg's owner.
 type jitter struct {
@@ -84,7 +85,7 @@ func (j *jitter) setUp(frame int, limit time.Duration) {
 	if limit > 0 {
 		j.Limit = int64(frame) * int64(min(limit, MostJitter)) / int64(frameTime)
 	}
-	j.Guard = j.samples(guardLeast)
+	j.Guard, j.Calm = j.samples(guardLeast), calmLong // no trouble yet
 	j.makeReady()
 }
 
@@ -114,8 +115,8 @@ func (j *jitter) start(at int64) {
 		early = j.Guard + j.samples(guardLeast)
 	}
 	j.Next, j.End = max(at-j.Limit, min(at, j.latest(at, early))), at
-	j.Quiet, j.QuietAt = true, j.Next
-	j.History, j.Lost, j.Longest = 0, 0, 0
+	j.Quiet, j.QuietAt, j.Known, j.Least = true, j.Next, j.Next, j.Next
+	j.History, j.Lost = 0, 0
 }
 
 // stop ends the playing: the next packet starts it anew.
@@ -142,10 +143,20 @@ func (j *jitter) silence(at int64) {
 	}
 }
 
+// least is what may be played next at the earliest, so that a packet with that transit does not wait for longer than the limit.
+func (j *jitter) least(transit int64) int64 { return j.Clock - transit - j.Limit }
+
+// wonders says whether it must be known when the packet at the position came.  Of any other one it may be unknown how long it has waited in the socket
+// (Leg.drain): even if that was as long as can be, and the playing is then held back once more, it does not wait for longer than the limit.
+func (j *jitter) wonders(at int64) bool {
+	sure := min(2*int64(j.Frame), j.Limit-drainEvery*int64(j.Frame)-int64(pitchMax(j.Frame)))
+	return !j.Playing || at < j.Next || at-j.Next > sure
+}
+
 // whenever says that nobody has asked when a packet came.
 const whenever = math.MinInt64
 
-// put takes the samples of one packet, which came that many samples of time before the next pop, or whenever.
+// put takes the samples of one packet, which came that many samples of time before the next pop, or whenever, if it is none that wonders.
 func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	n := int64(len(pcm))
 	asked := before != whenever
@@ -189,7 +200,7 @@ func (j *jitter) put(at int64, pcm []int16, before int64) verdict {
 	}
 	j.ring.write(at, pcm)
 	j.End = max(j.End, at+int64(len(pcm)))
-	j.Longest = max(j.Longest, n)
+	j.Least = max(j.Least, j.least(transit))
 	j.Jumped = false
 	return stored
 }
@@ -209,6 +220,7 @@ func (j *jitter) makeRoom(at, n int64) {
 func (j *jitter) came(at, n, transit int64) {
 	if a := &j.Arrivals; a.Count > 0 && (transit < a.fastest()-j.Limit || transit > a.slowest()+j.Limit) {
 		*a = Arrivals{}
+		j.Known = j.End
 	}
 	j.Arrivals.add(transit)
 	j.Origin = at

@@ -14,6 +14,7 @@ type loopClock struct {
 	panics  atomic.Uint64
 	wake    histogram // from the deadline to the beginning of the tick
 	end     histogram // from the deadline to the end of the tick
+	work    histogram // from the one to the other
 }
 
 func (c *loopClock) woke(late int64) {
@@ -24,7 +25,10 @@ func (c *loopClock) woke(late int64) {
 	c.wake.add(late)
 }
 
-func (c *loopClock) ran(after int64) { c.end.add(after) }
+func (c *loopClock) ran(after, took int64) {
+	c.end.add(after)
+	c.work.add(took)
+}
 
 // histogram counts durations in steps of a quarter of an octave of microseconds: right within 25 %, from 1 us to an hour.
 type histogram struct {

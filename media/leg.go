@@ -18,7 +18,7 @@ const (
 
 // LegConfig is what a leg needs besides its socket.  The zero value is good.
 type LegConfig struct {
-	JitterMax time.Duration // the most sound that the jitter buffer may hold back, MostJitter at most; zero: 100 ms
+	JitterMax time.Duration // the longest that a packet may wait until it is played, MostJitter at most; zero: 120 ms
 	MuteMusic bool          // whether music is kept out of the mix (Music)
 	Level     bool          // the peer's voice is brought to -23 dBFS (Levelling)
 	Epoch     time.Time     // the wall time at which now is 0, for LastHeard; zero: as the monotonic clock of the machine has it

@@ -1,63 +1,117 @@
 package media_test
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/media/mediatest"
 )
 
 // came sets when the packets of this tick come: so long before it.
 func (c *call) came(before time.Duration) { c.Now = c.now + int64(20*time.Millisecond-before) }
 
-// The cap holds from the first tick on: after a stall of the network (nothing comes, then all at once) and of the server (ticks are skipped, packets
-// wait), what is played is never older than the cap, a packet and a tick.
+// networks are how long a packet may be under way, in ms, by when it was sent.
+var networks = map[string]func(sent int64) int64{
+	"stall":       func(sent int64) int64 { return after(sent, 0, max(0, 6500-sent)) },
+	"short stall": func(sent int64) int64 { return after(sent, 0, max(0, 6200-sent)) },
+	"faster":      func(sent int64) int64 { return after(sent, 100, max(0, 6100-sent)) }, // packets come by twos for a while
+	"at once":     func(sent int64) int64 { return after(sent, 100, 0) },
+	"wild":        func(sent int64) int64 { return after(sent, 0, sent*7919%150) },
+	"slow":        func(int64) int64 { return 100 },
+}
+
+// after is the one until 6 s, and then the other.
+func after(sent, before, then int64) int64 {
+	if sent < 6000 {
+		return before
+	}
+	return then
+}
+
+// No packet is played later than the cap after it came, also when what is not needed waits in the socket; and when it is the server that stalls, which
+// finds there what came meanwhile.
 func TestNothingStaleIsPlayed(t *testing.T) {
-	for _, server := range []bool{false, true} {
-		for _, stall := range []int{10, 25, 50} {
-			worst, frames := time.Duration(0), 0
-			for lead := range 16 { // all phases of what is done now and then
-				c := newCall(t, codec.PCMA)
-				c.Says(1000)
-				for range 300 + lead {
-					c.came(8 * time.Millisecond)
-					c.ticks(1)
-				}
-				for range stall {
-					if server {
-						c.came(8 * time.Millisecond)
-						c.Tick()
-						c.now += int64(20 * time.Millisecond)
-					} else {
-						c.pull()
+	for name, network := range networks {
+		for _, limit := range []time.Duration{40 * time.Millisecond, 120 * time.Millisecond} {
+			for _, packet := range []int64{20, 60} {
+				for _, stall := range []int64{0, 200, 1000} { // ms, of the server
+					if worst, late := stale(t, network, limit, packet, stall); late > 0 {
+						t.Errorf("%s, packets of %d ms, server stalls %d ms: %d frames are played up to %v after they came, want %v at most",
+							name, packet, stall, late, worst, limit)
 					}
 				}
-				c.came(8 * time.Millisecond)
-				for range stall {
-					if !server {
-						c.Tick()
-					}
-				}
-				old := 0
-				for range 12 {
-					c.came(8 * time.Millisecond)
-					c.Tick()
-					c.pull()
-					s := c.Leg.State()
-					behind := int64(int32(c.TS-uint32(s.Source.Ext))) - 160 // has been sent and waits in the socket
-					age := time.Duration(s.Playout.End+behind-s.Playout.Next) * time.Second / 8000
-					if s.Playout.Playing && c.Leg.Heard() && age > 140*time.Millisecond {
-						worst, old = max(worst, age), old+1
-					}
-				}
-				frames = max(frames, old)
-			}
-			if frames > 0 {
-				t.Errorf("server stalls %v, %d ms: %d frames are played %v behind, want 140 ms at most", server, 20*stall, frames, worst)
 			}
 		}
 	}
+}
+
+// stale is how many frames were played too late, and the worst of them, in all phases of what is done now and then.
+func stale(t *testing.T, network func(sent int64) int64, limit time.Duration, packet, stall int64) (worst time.Duration, frames int) {
+	t.Helper()
+	for lead := range int64(16) {
+		c := newCall(t, codec.PCMA)
+		c.Leg = media.NewLeg(media.LegConfig{JitterMax: limit}, c.Conn)
+		c.Leg.Update(c.Session())
+		w := waiting{call: c, packet: packet, transit: network, came: make(map[uint32]int64)}
+		for at := int64(0); at < 8000; at += 20 {
+			if at >= 6100+20*lead && at < 6100+20*lead+stall {
+				c.now += int64(20 * time.Millisecond)
+			} else if age := w.plays(); age > limit {
+				worst, frames = max(worst, age), frames+1
+			}
+		}
+		c.Leg.Close()
+	}
+	return worst, frames
+}
+
+// waiting is a call of which is known how long its packets wait.
+type waiting struct {
+	*call
+	packet  int64 // ms
+	next    int64 // number of the next packet
+	transit func(sent int64) int64
+	flying  []flying
+	came    map[uint32]int64 // by timestamp
+}
+
+type flying struct{ at, number int64 }
+
+// plays is a tick, and says how long the packet that has waited the longest of what is played had waited since it came.
+func (w *waiting) plays() (age time.Duration) {
+	const ms, phase = int64(time.Millisecond), 7
+	tick := w.now + 20*ms
+	for sent := w.next*w.packet + phase; sent*ms <= tick; sent = w.next*w.packet + phase {
+		w.flying = append(w.flying, flying{(sent + w.transit(sent)) * ms, w.next})
+		w.next++
+	}
+	slices.SortStableFunc(w.flying, func(a, b flying) int { return cmp.Compare(a.at, b.at) })
+	for ; len(w.flying) > 0 && w.flying[0].at <= tick; w.flying = w.flying[1:] {
+		f := w.flying[0]
+		payload := make([]byte, 8*w.packet)
+		for i := range payload {
+			payload[i] = byte(0xd5 ^ i%80)
+		}
+		ts := uint32(f.number * 8 * w.packet)
+		w.Seq, w.Now, w.came[ts] = uint16(f.number), f.at, f.at
+		w.Packet(8, ts, false, payload)
+	}
+	w.pull()
+	playout := w.Leg.State().Playout
+	if !playout.Playing || !w.Leg.Heard() {
+		return 0
+	}
+	first := uint32(playout.Next - 160)
+	for ts := first / uint32(8*w.packet) * uint32(8*w.packet); int32(ts-first) < 160; ts += uint32(8 * w.packet) {
+		if at, ok := w.came[ts]; ok && ts < uint32(playout.End) {
+			age = max(age, time.Duration(w.now-at)+time.Duration(int32(ts-first))*time.Second/8000)
+		}
+	}
+	return age
 }
 
 // A phone sends the tone of a key as sound too, and the event right behind the sound of the same 20 ms: as the event may wait in the

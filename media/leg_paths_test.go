@@ -129,7 +129,7 @@ func TestTheWallClockIsSet(t *testing.T) {
 		c.now = int64(1e12)
 		for i := range 300 {
 			c.Now = c.now + int64(10*time.Millisecond)
-			if i >= 200 && i < 208 { // one in eight is asked for
+			if i >= 200 && i < 208 { // one in seven is asked for
 				c.Now -= int64(step)
 			}
 			c.ticks(1)

@@ -169,10 +169,10 @@ func (l *Leg) turnTo(p *packet) {
 }
 
 // When a packet came is asked of the kernel for the first ones of a source, for those that are late or that the last tick had waited for in
-// vain, and else now and then: it is a system call.
+// vain, for those that may have waited for as long as they may, and else now and then: it is a system call.
 const (
 	askAtFirst = 32
-	askEvery   = 8
+	askEvery   = 7                      // odd, for there are phones whose packets come too late by turns
 	longWait   = 5 * time.Second        // no packet waits longer in a socket that is read
 	lateTick   = 200 * time.Millisecond // nor does one come longer after the deadline of the tick that reads it
 )
@@ -191,9 +191,12 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 		return
 	}
 	before := int64(whenever)
-	if s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0 || s.Waited || at < l.jitter.Next || !l.jitter.Playing {
+	sample := s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0
+	if sample || s.Waited || l.jitter.wonders(at) {
 		arrival := l.arrival(now)
-		s.arrived(arrival, p.ts, l.codec.ClockRate)
+		if sample { // the others are of those that come too late or too soon, and would make the jitter look like theirs
+			s.arrived(arrival, p.ts, l.codec.ClockRate)
+		}
 		before = (now - arrival) * int64(l.jitter.Frame) / int64(frameTime)
 	}
 	if samples == 0 || l.state.Agreed.Held || l.state.Agreed.Listens {

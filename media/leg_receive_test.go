@@ -298,7 +298,7 @@ func TestDelayIsCapped(t *testing.T) {
 		c.Tick()
 		c.pull()
 	}
-	if got := c.slack(); got > (100+20)*8 {
+	if got := c.slack(); got > 120*8 {
 		t.Errorf("%d samples on hand after a storm, want at most 960", got)
 	}
 	if c.Leg.Stats().Discarded < 300*time.Millisecond {

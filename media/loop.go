@@ -158,10 +158,12 @@ func (l *Loop) run(alarm *alarm) {
 			deadline += (missed - catchUp) * int64(frameTime)
 		}
 		alarm.sleepUntil(deadline)
-		l.clock.woke(monotonic() - deadline)
+		began := monotonic()
+		l.clock.woke(began - deadline)
 		readWall()
 		l.tick(deadline)
-		l.clock.ran(monotonic() - deadline)
+		ended := monotonic()
+		l.clock.ran(ended-deadline, ended-began)
 		l.due = deadline + int64(frameTime)
 		if !l.readMail() {
 			return

@@ -15,6 +15,85 @@ func (c *counter) Tick(int64) {
 	}
 }
 
+// straggler is a bus whose third tick takes 150 ms; it keeps when its ticks were due, and when they ran.
+type straggler struct {
+	due, ran []int64
+	woke     int64
+	ended    chan struct{} // closed with the tenth
+}
+
+func (s *straggler) Tick(now int64) {
+	s.due, s.ran = append(s.due, now), append(s.ran, monotonic())
+	switch len(s.due) {
+	case 3:
+		for monotonic() < now+int64(150*time.Millisecond) {
+			time.Sleep(time.Millisecond)
+		}
+		s.woke = monotonic()
+	case 10:
+		close(s.ended)
+	}
+}
+
+// A loop that was held up for 150 ms runs three of the ticks that it has missed, and skips and counts the others; its time goes on by 20 ms a tick.  What
+// is wanted of the times holds on a busy machine as well: it can only make the loop later.
+func TestLateLoopCatchesUp(t *testing.T) {
+	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, newBreakages(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	bus := &straggler{ended: make(chan struct{})}
+	l.Do(func() { l.Add(bus) })
+	<-bus.ended
+	l.close()
+	const tick, most = int64(frameTime), 3 // ticks that may be caught up
+	skipped := int64(0)                    // in their times
+	for i := 1; i < len(bus.due); i++ {
+		step := bus.due[i] - bus.due[i-1]
+		if step%tick != 0 || step <= 0 {
+			t.Fatalf("a step of %d ns", step)
+		}
+		skipped += step/tick - 1
+	}
+	missed := (bus.woke - bus.due[2] - tick) / tick // after the third was run
+	if first := bus.due[3] - bus.due[2]; first/tick-1 < missed-most {
+		t.Errorf("%d ticks were missed, and %d skipped: more than three were caught up", missed, first/tick-1)
+	}
+	if late := bus.ran[3] - bus.due[3]; late < most*tick {
+		t.Errorf("the first tick after it was late by %v: fewer than three were caught up", time.Duration(late))
+	}
+	if got := int64(l.clock.skipped.Load()); got < skipped || skipped < missed-most {
+		t.Errorf("%d ticks are counted as skipped, %d were, of %d missed", got, skipped, missed)
+	}
+	if worst := quantiles([]*histogram{&l.clock.wake}, 1)[0]; worst < 3*frameTime {
+		t.Errorf("the latest tick was late by %v", worst)
+	}
+}
+
+// How long a tick took is what it took, however late it began.
+func TestTicksAreTimedFromTheirBeginning(t *testing.T) {
+	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, newBreakages(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	bus := &straggler{ended: make(chan struct{})}
+	l.Do(func() { l.Add(bus) })
+	<-bus.ended
+	l.close()
+	ticks := (&Engine{loops: []*Loop{l}}).Distributions([]time.Duration{100 * time.Millisecond})
+	if n := ticks.Duration.Count; n < 10 || n != ticks.Lateness.Count || n != ticks.End.Count {
+		t.Errorf("%d ticks are timed, of %d and %d", n, ticks.Lateness.Count, ticks.End.Count)
+	}
+	if n := ticks.Duration.Count - ticks.Duration.Below[100*time.Millisecond]; n == 0 {
+		t.Error("none took 100 ms, and one has slept for 150")
+	}
+	if want := ticks.End.Sum - ticks.Lateness.Sum; ticks.Duration.Sum != want || ticks.Lateness.Sum < (60+40+20)*time.Millisecond {
+		t.Errorf("they took %v in all, want %v; late they were by %v", ticks.Duration.Sum, want, ticks.Lateness.Sum)
+	}
+}
+
 // Somebody is held up in the middle of Do, by the scheduler or the collector: the rooms do not wait for him.
 func TestTickTakesNoLock(t *testing.T) {
 	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, newBreakages(), nil)

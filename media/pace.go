@@ -1,5 +1,7 @@
 package media
 
+import "math"
+
 // The pace: where in the stream the playing stands, and how it gets to where it should be.
 const (
 	paceSlop   = 1   // ms by which a packet has to be more punctual than wanted before less is held back
@@ -57,12 +59,14 @@ func (j *jitter) calm() {
 	}
 }
 
-// capped skips what is beyond the limit.  It happens after a storm only.
+// capped skips what keeps a packet waiting for longer than the limit.  It happens after a storm only, and leaves as much as may wait.
 func (j *jitter) capped() {
-	over := j.End - j.Next - int64(j.Frame) - j.Limit - j.Longest
-	if over <= 0 {
+	least := j.Least
+	j.Least = math.MinInt64 // until something comes
+	if least <= j.Next || j.starved() {
 		return
 	}
+	over := min(least-j.Next, j.onHand())
 	if joint := int(j.samples(paceJoint)); j.whole(joint) && j.ring.run(j.Next+over, joint, true) == joint {
 		join(&j.ring, j.Next, j.Next+over, joint)
 	}
@@ -107,11 +111,10 @@ func (j *jitter) period(most int) int {
 	return 0
 }
 
-// stretch plays some sound twice: as much as is wanting in a pause, one pitch period in speech.  There must be room below the limit.
+// stretch plays some sound twice: as much as is wanting in a pause, one pitch period in speech.  There must be room below the limit for the fastest packet.
 func (j *jitter) stretch(wanting int64) {
 	longest := pitchMax(j.Frame)
-	held := j.Clock - j.Arrivals.fastest() - j.Next - int64(j.Frame) // after the fastest packet
-	if j.History < int64(longest) || !j.whole(j.Frame) || held+int64(longest) > j.Limit {
+	if j.History < int64(longest) || !j.whole(j.Frame) || j.Next < j.Known || j.Next-int64(longest) < j.least(j.Arrivals.fastest()) {
 		return
 	}
 	period := int(min(wanting, int64(longest)))

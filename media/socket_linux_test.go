@@ -1,8 +1,12 @@
 package media
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +82,62 @@ func TestWhoSentItIsNotAskedOfAConnectedSocket(t *testing.T) {
 	conn.Connect(addr(boris))
 	says(boris)
 	read(addr(boris), true)
+}
+
+// What both sockets of a call ask of the kernel, in both families: to be carried as voice (EF), and a queue of which the kernel makes twice what is asked
+// for, if the machine allows that much.
+func TestE2ESocketsOfACallAreForVoice(t *testing.T) {
+	queue := receiveBuffer
+	if text, err := os.ReadFile("/proc/sys/net/core/rmem_max"); err == nil {
+		most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		queue = min(queue, most)
+	}
+	for host, class := range map[string][2]int{
+		"127.0.0.1": {unix.IPPROTO_IP, unix.IP_TOS}, "::1": {unix.IPPROTO_IPV6, unix.IPV6_TCLASS},
+	} {
+		e, err := New(Config{Ports: PortRange{First: 33950, Last: 33959}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		leg, err := e.Open(netip.MustParseAddr(host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, conn := range map[string]Conn{"RTP": leg.conn, "RTCP": leg.control.conn} {
+			fd := conn.(*udpSocket).fd
+			if got, err := unix.GetsockoptInt(fd, class[0], class[1]); err != nil || got>>2 != 46 {
+				t.Errorf("%s of %s: DSCP %d, %v, want 46 (EF)", name, host, got>>2, err)
+			}
+			if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != 2*queue {
+				t.Errorf("%s of %s: a queue of %d bytes, %v, want %d", name, host, got, err, 2*queue)
+			}
+		}
+	}
+}
+
+// Three seconds of a stream wait in the queue of a socket until they are read.
+func TestE2EThreeSecondsWaitInASocket(t *testing.T) {
+	conn, local := listening(t)
+	peer := dials(t, local)
+	packet := make([]byte, 172)
+	for range 150 {
+		if _, err := peer.Write(packet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := 0
+	for deadline := time.Now().Add(3 * time.Second); read < 150 && time.Now().Before(deadline); {
+		if _, _, ok := conn.Recv(packet); ok {
+			read++
+		}
+	}
+	if read != 150 {
+		t.Errorf("%d of 150 packets have waited", read)
+	}
 }
 
 // The kernel's time of arrival lies between the sending and the reading, however long the packet waited.

@@ -99,8 +99,9 @@ func (e Event) attrs() []slog.Attr {
 		}
 		attrs = append(attrs, slog.Duration("duration", e.Duration),
 			slog.Uint64("in", e.Stats.PacketsIn), slog.Uint64("out", e.Stats.PacketsOut), slog.Int64("lost", e.Stats.Lost),
-			slog.Duration("concealed", e.Stats.Concealed), slog.Uint64("strangers", e.Stats.Strangers),
-			slog.Uint64("unknown_type", e.Stats.UnknownType))
+			slog.Duration("concealed", e.Stats.Concealed), slog.Duration("jitter", e.Stats.Jitter),
+			slog.Duration("rtt", e.Stats.RoundTrip.Round(10*time.Microsecond)), slog.Int64("peer_lost", e.Stats.PeerLost),
+			slog.Uint64("strangers", e.Stats.Strangers), slog.Uint64("unknown_type", e.Stats.UnknownType))
 	case Unheard:
 		attrs = append(attrs, slog.String("name", e.Name), slog.String("number", e.Number), slog.Duration("for", e.Duration),
 			slog.String("remote", e.Remote.String()), slog.Uint64("strangers", e.Stats.Strangers),

@@ -129,7 +129,8 @@ func TestWhoIsNotHeardIsToldOnce(t *testing.T) {
 
 // TestTheLogSaysWhyNobodyIsHeard: what an operator reads who looks for one-way sound.
 func TestTheLogSaysWhyNobodyIsHeard(t *testing.T) {
-	stats := media.LegStats{PacketsIn: 11, PacketsOut: 12, Lost: 13, Concealed: 140 * time.Millisecond, Strangers: 15, UnknownType: 16}
+	stats := media.LegStats{PacketsIn: 11, PacketsOut: 12, Lost: 13, Concealed: 140 * time.Millisecond, Strangers: 15, UnknownType: 16,
+		Jitter: 1750 * time.Microsecond, RoundTrip: 18*time.Millisecond + 1234*time.Nanosecond, PeerLost: 19}
 	remote := netip.MustParseAddrPort("192.0.2.7:4000")
 	unheard := Event{Kind: Unheard, Room: "5234", Call: "c1", Name: "Anna", Number: "101", Duration: 5 * time.Second, Remote: remote}
 	elsewhere, otherwise := unheard, unheard
@@ -139,11 +140,16 @@ func TestTheLogSaysWhyNobodyIsHeard(t *testing.T) {
 		want  string
 	}{
 		{Event{Kind: Left, Room: "5234", Call: "c1", Reason: "hung up", Duration: time.Minute, Stats: stats},
-			`level=INFO msg=left room=5234 call=c1 reason="hung up" duration=1m0s in=11 out=12 lost=13 concealed=140ms strangers=15 unknown_type=16`},
+			`level=INFO msg=left room=5234 call=c1 reason="hung up" duration=1m0s in=11 out=12 lost=13 concealed=140ms ` +
+				`jitter=1.75ms rtt=18ms peer_lost=19 strangers=15 unknown_type=16`},
 		{unheard, `level=WARN msg="no sound comes from the caller" room=5234 call=c1 name=Anna number=101 for=5s ` +
 			`remote=192.0.2.7:4000 strangers=0 unknown_type=0 hint="a firewall between him and media.ports`},
 		{elsewhere, `strangers=250 unknown_type=0 hint="RTP comes from another address than his SDP says`},
 		{otherwise, `strangers=0 unknown_type=250 hint="his packets have a payload type that was not agreed`},
+		{Event{Kind: MusicBegan, Room: "5234", Call: "c1", Name: "Anna", Number: "101"},
+			`level=INFO msg="music: not heard until it is over" room=5234 call=c1 name=Anna number=101`},
+		{Event{Kind: MusicEnded, Room: "5234", Call: "c1", Name: "Anna", Number: "101"},
+			`level=INFO msg="music is over: heard again" room=5234 call=c1 name=Anna number=101`},
 	} {
 		var b bytes.Buffer
 		q := newQueue(2)

@@ -94,7 +94,7 @@ var keys = []key{
 		"A call that is not on hold and sends neither RTP nor RTCP for so long is probed, and ended if it is dead. 0: never.",
 		one(durationForm(time.Second, 24*time.Hour, true), func(c *Config) *time.Duration { return &c.Media.SilenceTimeout })},
 	{"media.jitter_max", []string{"120ms"},
-		"The most that the jitter buffer of a call may hold, and so the most that it may delay it.",
+		"The most by which the jitter buffer may delay a call: from when a packet comes until it is played.",
 		one(durationForm(40*time.Millisecond, media.MostJitter, false), func(c *Config) *time.Duration { return &c.Media.JitterMax })},
 	{"media.mute_music", []string{"false"},
 		"Whether a caller is kept out of the mix while music comes from him: a PBX plays it when he has put the conference on hold. docs/quality.md says how sure it is.",

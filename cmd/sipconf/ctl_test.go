@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sipconf/sipconf/control"
 	"github.com/sipconf/sipconf/dialout/links"
+	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/rooms"
 )
 
@@ -59,7 +61,8 @@ func full() *stage {
 			{Room: "354233", Since: at("11:59:15"), Participants: nil},
 			{Room: "5234", Since: at("08:15:02"), Locked: true, Silenced: true, Recording: "/var/lib/sipconf/recordings/5234-20261122-081600.wav",
 				Participants: []control.Participant{
-					{Call: "anna", Name: "Anna", Number: "101", Since: at("08:15:02"), Role: control.RoleHost, State: control.StateIn, Talking: true, Level: -21, Codec: "PCMA"},
+					{Call: "anna", Name: "Anna", Number: "101", Since: at("08:15:02"), Role: control.RoleHost, State: control.StateIn, Talking: true, Level: -21, Codec: "PCMA",
+						Lost: 3, Jitter: 0.00175, PeerLost: 4, Trip: 0.018},
 					{Call: "boris", Name: "Boris \x1b[31mred", Number: "102", Since: at("08:16:00"), Role: control.RoleParticipant, State: control.StateAside, Muted: true, Silenced: true, Codec: "PCMU"},
 					{Call: "3c26700857a87f84@10.4.2.1", Number: "+4930123456789", Since: at("08:20:09"), Role: control.RoleParticipant, State: control.StateWaiting, Codec: "PCMA"},
 					{Call: "dora", Name: "Жанна", Number: "104", Since: at("11:30:00"), Role: control.RoleParticipant, State: control.StateIn, Held: true, Deaf: true, Codec: "PCMA"},
@@ -124,6 +127,16 @@ func TestParticipantSeen(t *testing.T) {
 		if got := participantSeen(c.shot); got.Role != c.role || got.State != c.state {
 			t.Errorf("%+v: got %s, %s; want %s, %s", c.shot, got.Role, got.State, c.role, c.state)
 		}
+	}
+}
+
+// TestParticipantSeenByHisFigures: those of his leg, as scripts read them.
+func TestParticipantSeenByHisFigures(t *testing.T) {
+	text, err := json.Marshal(participantSeen(rooms.ParticipantSnapshot{Stats: media.LegStats{
+		Lost: 3, Jitter: 1750 * time.Microsecond, PeerLost: 4, RoundTrip: 18*time.Millisecond + 1234*time.Nanosecond,
+	}}))
+	if want := `"lost":3,"jitter_seconds":0.00175,"peer_lost":4,"rtt_seconds":0.018}`; err != nil || !strings.HasSuffix(string(text), want) {
+		t.Errorf("got %s, %v; want it to end with %s", text, err, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sipconf/sipconf/bench/phone"
@@ -73,6 +74,13 @@ func TestE2EMetrics(t *testing.T) {
 	if n, sum := o.figure("sipconf_tick_lateness_seconds_count"), o.figure("sipconf_tick_lateness_seconds_sum"); n < 20 || sum <= 0 {
 		t.Errorf("lateness of %v ticks, %v s in all", n, sum)
 	}
+	took := o.figure("sipconf_tick_duration_seconds_sum") // in this order, too
+	if n, end := o.figure("sipconf_tick_duration_seconds_count"), o.figure("sipconf_tick_end_seconds_sum"); n < 20 || took <= 0 || took >= end {
+		t.Errorf("%v ticks took %v s in all, and ended %v s after their time", n, took, end)
+	}
+	if some := o.figure(`sipconf_tick_duration_seconds_bucket{le="0.001"}`); some > o.figure(`sipconf_tick_duration_seconds_bucket{le="+Inf"}`) {
+		t.Error("the buckets of the duration are not cumulative")
+	}
 	// In this order: they grow between the two questions.
 	if some := o.figure(`sipconf_tick_lateness_seconds_bucket{le="0.001"}`); some > o.figure(`sipconf_tick_lateness_seconds_bucket{le="+Inf"}`) {
 		t.Error("the buckets are not cumulative")
@@ -102,6 +110,25 @@ func TestE2EHealthAndReadiness(t *testing.T) {
 	if status, _ := o.asks("/"); status != 404 {
 		t.Errorf("/: %d", status)
 	}
+}
+
+// A media clock hangs: who watches the server learns it from the status, and when it is over.
+func TestE2EHealthOfAClockThatStandsStill(t *testing.T) {
+	o := newOffice(t, nil)
+	released := make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release) // before the server's end, which waits for the clock
+	if !o.engine.Loop().Do(func() { <-released }) {
+		t.Fatal("the clock has ended")
+	}
+	if status, body := o.asks("/healthz"); status != 503 || !strings.Contains(body, "a media clock stands still") {
+		t.Errorf("healthz while a clock stands still: %d %s", status, body)
+	}
+	if status, body := o.asks("/readyz"); status != 200 {
+		t.Errorf("readyz, which is another question: %d %s", status, body)
+	}
+	release()
+	o.eventually("it is healthy again", func() bool { status, _ := o.asks("/healthz"); return status == 200 })
 }
 
 func TestE2EMetricsPortIsTaken(t *testing.T) {

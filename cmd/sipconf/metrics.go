@@ -143,6 +143,7 @@ var all = []figure{
 
 var (
 	latenessDesc = prometheus.NewDesc("sipconf_tick_lateness_seconds", "How long after their time ticks began.", nil, nil)
+	durationDesc = prometheus.NewDesc("sipconf_tick_duration_seconds", "How long ticks took, from their beginning to their end.", nil, nil)
 	endDesc      = prometheus.NewDesc("sipconf_tick_end_seconds", "How long after their time ticks had ended; at 0.02 the clock is full.", nil, nil)
 	watchedDesc  = prometheus.NewDesc("sipconf_subscriptions", "Telephones that are told of something: conference, who is in a room; dialog, whether anybody is; refer, what becomes of a REFER.", []string{"event"}, nil)
 	playoutDesc  = prometheus.NewDesc("sipconf_playout_delay_seconds", "How much sound is held back in the jitter buffers, over all legs that play, now.", []string{"quantile"}, nil)
@@ -151,7 +152,7 @@ var (
 // playoutQuantiles are those of the legs: half of them, nearly all, and the one that waits most.
 var playoutQuantiles = []float64{0.5, 0.9, 0.99, 1}
 
-// tickBounds are the buckets of the two histograms.
+// tickBounds are the buckets of the histograms of ticks.
 var tickBounds = []time.Duration{
 	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 2500 * time.Microsecond,
 	5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond,
@@ -165,6 +166,7 @@ func (f *figures) Describe(c chan<- *prometheus.Desc) {
 		c <- one.desc
 	}
 	c <- latenessDesc
+	c <- durationDesc
 	c <- endDesc
 	c <- playoutDesc
 	c <- watchedDesc
@@ -179,9 +181,10 @@ func (f *figures) Collect(c chan<- prometheus.Metric) {
 	for _, event := range []string{conferenceEvent, dialogEvent, "refer"} {
 		c <- prometheus.MustNewConstMetric(watchedDesc, prometheus.GaugeValue, float64(watched[event]), event)
 	}
-	begin, end := f.engine.Distributions(tickBounds)
-	c <- histogramOf(latenessDesc, begin)
-	c <- histogramOf(endDesc, end)
+	ticks := f.engine.Distributions(tickBounds)
+	c <- histogramOf(latenessDesc, ticks.Lateness)
+	c <- histogramOf(durationDesc, ticks.Duration)
+	c <- histogramOf(endDesc, ticks.End)
 	for i, delay := range f.engine.PlayoutDelays(playoutQuantiles...) {
 		quantile := strconv.FormatFloat(playoutQuantiles[i], 'g', -1, 64)
 		c <- prometheus.MustNewConstMetric(playoutDesc, prometheus.GaugeValue, delay.Seconds(), quantile)

@@ -70,6 +70,7 @@ func participantSeen(p rooms.ParticipantSnapshot) control.Participant {
 	seen := control.Participant{
 		Call: p.ID, Name: p.Name, Number: p.Number, Since: moment(p.Since), Role: control.RoleParticipant, State: control.StateIn,
 		Muted: p.Muted, Silenced: p.Silenced, Deaf: p.Deaf, Held: p.Held, Talking: p.Talking, Level: p.Level, Codec: p.Codec,
+		Lost: p.Stats.Lost, Jitter: p.Stats.Jitter.Seconds(), PeerLost: p.Stats.PeerLost, Trip: p.Stats.RoundTrip.Round(10 * time.Microsecond).Seconds(),
 	}
 	switch {
 	case p.Link:
