@@ -76,10 +76,10 @@ func (c *comparison) ratios(w io.Writer) {
 		}
 		fmt.Fprintf(w, "| %s | %s | %s |\n", s, cells[0], cells[1])
 	}
-	fmt.Fprint(w, "\nWhat one takes that has broken down says nothing. ")
+	fmt.Fprint(w, "\nWhat one takes that has broken down says nothing.")
 	for _, s := range []shape{alone, idle} {
 		if us, known := beyond(s, server, floor); known {
-			fmt.Fprintf(w, "At %s a room takes %s µs a tick beyond the packets of its one leg, which is %.1f %% of a core for all. ",
+			fmt.Fprintf(w, "\nAt %s a room takes %s µs a tick beyond the packets of its one leg, which is %.1f %% of a core for all.",
 				s, us, 100*us.median*float64(s.rooms)/20_000)
 		}
 	}
