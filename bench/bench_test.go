@@ -58,6 +58,20 @@ func count(flags []bool) (n int) {
 	return n
 }
 
+// TestSoftTalkersAreToBeHeardAsEver: for levelling, which needs its time.
+func TestSoftTalkersAreToBeHeardAsEver(t *testing.T) {
+	p, err := newPlan(20, 2, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.said != p.level || p.rising() != 0 || !p.keepsLevel() {
+		t.Errorf("%.1f dBFS is said, to be heard at %.1f after %s", p.said, p.level, p.rising())
+	}
+	if p.said -= 6; p.level < -24 || p.rising() != 3*time.Second || !p.keepsLevel() {
+		t.Errorf("%.1f dBFS is said, to be heard at %.1f after %s", p.said, p.level, p.rising())
+	}
+}
+
 // mixed is what a leg would hear in a room that mixes as told: the tones of these legs, as G.711 carries them.
 func mixed(p *plan, legs ...int) []int16 {
 	var of []phone.Source
@@ -134,7 +148,7 @@ func TestBrokenLimitsAreNamed(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, bad := range [][]string{{"-legs", "0"}, {"-legs", "2", "-rooms", "3"}, {"-legs", "100000"}, {"-time", "1s"}, {"-first-room", "9990"}} {
+	for _, bad := range [][]string{{"-legs", "0"}, {"-legs", "2", "-rooms", "3"}, {"-legs", "100000"}, {"-time", "1s"}, {"-talkers", "-1"}, {"-softer", "13"}, {"-softer", "6", "-talkers", "11"}, {"-softer", "6", "-compare"}, {"-first-room", "9990"}} {
 		if _, err := parseOptions(bad); err == nil {
 			t.Errorf("%v is taken", bad)
 		}

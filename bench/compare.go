@@ -17,7 +17,8 @@ type contender struct {
 	calls bool          // is called by SIP, and mixes: else there is neither set-up nor mouth to ear
 	boot  time.Duration // about how long it takes to start and to stop
 	runs  []outcome
-	fault string // why it cannot run here at all; empty: it can
+	took  map[shape]time.Duration // the last run of each
+	fault string                  // why it cannot run here at all; empty: it can
 }
 
 // skipped is the error of a contender that cannot run on this machine.
@@ -35,7 +36,7 @@ type comparison struct {
 
 func newComparison(o *options) *comparison {
 	c := &comparison{o: o, begun: time.Now(), load: loadAverage(), contenders: []*contender{
-		{name: "sipconf", about: "this server, with default settings", start: startServer, calls: true, boot: time.Second},
+		{name: "sipconf", about: "this server, with the settings that README.md names", start: startServer, calls: true, boot: time.Second},
 		{name: "floor", about: "bench/floor, which only receives and sends", start: startFloor, boot: time.Second / 2},
 		{name: "ConfBridge", about: "Asterisk's app_confbridge, with default settings", start: startConfBridge, calls: true, boot: 4 * time.Second},
 	}}
@@ -105,7 +106,7 @@ func (c *comparison) run(ctx context.Context) {
 			if s.contender.fault != "" || !s.contender.climbs(s.shape, round) || ctx.Err() != nil {
 				continue
 			}
-			takes := s.contender.estimate(s.shape.of(c.o))
+			takes := c.takes(s)
 			if end, ok := ctx.Deadline(); ok && time.Until(end) < takes {
 				say("round %d of %d: no time left for %s at %s", round, c.o.rounds, s.contender.name, s.shape)
 				c.leave(s)
@@ -125,7 +126,7 @@ func (c *comparison) run(ctx context.Context) {
 // try is one run of one contender. It may take twice its time and a bit: one that has broken down makes each call wait for long.
 func (c *contender) try(ctx context.Context, s shape, o *options, round int) {
 	o = s.of(o)
-	most := 2*c.estimate(o) + 10*time.Second
+	most, begun := 2*c.estimate(o)+10*time.Second, time.Now()
 	limited, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("no end after %s", most.Round(time.Second)))
 	defer cancel()
 	r, err := run(limited, o, c.start)
@@ -139,6 +140,10 @@ func (c *contender) try(ctx context.Context, s shape, o *options, round int) {
 	}
 	one := outcome{shape: s, round: round, report: r, broke: breakdown(r, err)}
 	c.runs = append(c.runs, one)
+	if c.took == nil {
+		c.took = map[shape]time.Duration{}
+	}
+	c.took[s] = time.Since(begun)
 	if r != nil {
 		say("%s: %.2f us per leg and tick, gaps p99 %.1f ms, lost %d; %.0f %% of a core busy with other things",
 			c.name, r.CPUPerLegTick, r.GapP99, r.lost(), r.OthersCPU)

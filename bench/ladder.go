@@ -25,7 +25,7 @@ func (s shape) seats() string {
 	if s.rooms == 1 {
 		rooms = "room"
 	}
-	if size := s.legs / s.rooms; size > 10 {
+	if size := s.legs / s.rooms; size > 10 || s.talkers == 0 {
 		talk = fmt.Sprintf(", %d speak", s.talkers)
 	}
 	return fmt.Sprintf("%d %s of %d%s", s.rooms, rooms, s.legs/s.rooms, talk)
@@ -50,8 +50,14 @@ func rung(legs int) shape { return shape{legs, legs / 10, 10, true} }
 // is not asked for more legs in that round. 2,400 legs are more than two cores can send and receive.
 func ladder() []shape {
 	return []shape{rung(50), rung(200), rung(400), rung(1000), rung(1500), rung(2000), rung(2400),
-		{1000, 1, 1, false}, {1000, 1, bigTalkers, false}, {1500, 1, bigTalkers, false}, {2000, 1, bigTalkers, false}, {999, 333, 10, false}, {500, 500, 10, false}}
+		{1000, 1, 1, false}, {1000, 1, bigTalkers, false}, {1500, 1, bigTalkers, false}, {2000, 1, bigTalkers, false}, {999, 333, 10, false}, alone, idle}
 }
+
+// Rooms of one: each says something that nobody hears, or nothing.
+var (
+	alone = shape{500, 500, 10, false}
+	idle  = shape{500, 500, 0, false}
+)
 
 // step is one run of a round.
 type step struct {
@@ -81,7 +87,8 @@ func (c *comparison) quickly(most time.Duration) (chosen, left []step) {
 		{rung(200), c.contenders},
 		{rung(1000), []*contender{server, floor}},
 		{rung(400), []*contender{server, floor, bridge}},
-		{shape{500, 500, 10, false}, []*contender{server}},
+		{idle, []*contender{server, floor}},
+		{alone, []*contender{server, floor}},
 		{shape{1000, 1, bigTalkers, false}, []*contender{server}},
 		{shape{1000, 1, 1, false}, []*contender{server}},
 		{shape{999, 333, 10, false}, []*contender{server}},

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,63 +15,18 @@ type lateness struct {
 	ticks  uint64
 }
 
-const latenessName = "sipconf_tick_lateness_seconds"
-
-// lateness asks the server; nothing is known of one without metrics.
-func (s *server) lateness(ctx context.Context) lateness {
-	if s.figures == "" {
-		return lateness{}
+// read takes one line of the histogram: what follows its name, and the count.
+func (l *lateness) read(rest string, count uint64) error {
+	if rest == "_count" {
+		l.ticks = count
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	got, err := scrape(ctx, "http://"+s.figures+"/metrics")
-	if err != nil {
-		say("the lateness of the ticks is unknown: %v", err)
+	le, ok := strings.CutPrefix(rest, `_bucket{le="`)
+	if !ok || strings.HasPrefix(le, "+Inf") {
+		return nil
 	}
-	return got
-}
-
-func scrape(ctx context.Context, url string) (lateness, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return lateness{}, err
-	}
-	request.Close = true // the connection must not stay when the server goes
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return lateness{}, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return lateness{}, fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return readLateness(response.Body)
-}
-
-// readLateness finds the histogram in the text format of Prometheus.
-func readLateness(r io.Reader) (l lateness, err error) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		rest, ok := strings.CutPrefix(name, latenessName)
-		if !ok {
-			continue
-		}
-		count, _ := strconv.ParseFloat(value, 64) // 1e+06 is one
-		n := uint64(count)
-		if rest == "_count" {
-			l.ticks = n
-		}
-		if le, ok := strings.CutPrefix(rest, `_bucket{le="`); ok && !strings.HasPrefix(le, "+Inf") {
-			seconds, err := strconv.ParseFloat(strings.TrimSuffix(le, `"}`), 64)
-			if err != nil {
-				return lateness{}, fmt.Errorf("metrics: %q: %w", lines.Text(), err)
-			}
-			l.bounds = append(l.bounds, time.Duration(seconds*float64(time.Second)+0.5))
-			l.below = append(l.below, n)
-		}
-	}
-	return l, lines.Err()
+	bound, err := strconv.ParseFloat(strings.TrimSuffix(le, `"}`), 64)
+	l.bounds, l.below = append(l.bounds, seconds(bound)), append(l.below, count)
+	return err
 }
 
 // since is what has been added to another reading of the same server.

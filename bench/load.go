@@ -150,7 +150,7 @@ func (l *load) close() {
 func (l *load) speak() {
 	for _, leg := range l.legs {
 		if leg.talks {
-			leg.call.Speak(phone.Tone(leg.hz, l.plan.level))
+			leg.call.Speak(phone.Tone(leg.hz, l.plan.said))
 		}
 	}
 }

@@ -8,7 +8,7 @@
 // a short beep per room, to measure from mouth to ear; hang up. All is bounded in count and time, and the
 // server that it started is ended by its process id.
 //
-//	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in under 3 minutes
+//	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in 140 s
 //
 // runs sipconf, a bare loop that only receives and sends (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
 // under the same loads, and writes bench/report.md with its plots. No limit is judged then; status 1 means that sipconf or the floor
@@ -34,7 +34,7 @@ const mostLegs = 4000
 // options is what the command line says.
 type options struct {
 	legs, rooms, talkers int
-	rate                 float64
+	rate, softer         float64
 	time                 time.Duration
 	bursts               int
 	firstRoom            int
@@ -56,6 +56,7 @@ func parseOptions(args []string) (*options, error) {
 	f.IntVar(&o.legs, "legs", 200, "callers in all")
 	f.IntVar(&o.rooms, "rooms", 20, "rooms they are spread over")
 	f.IntVar(&o.talkers, "talkers", 10, "callers in each room that speak at once; the others only listen")
+	f.Float64Var(&o.softer, "softer", 0, "dB by which all speak softer than they are to be heard: levelling makes up for it")
 	f.Float64Var(&o.rate, "rate", 50, "calls begun per second")
 	f.DurationVar(&o.time, "time", 30*time.Second, "how long all speak")
 	f.IntVar(&o.bursts, "bursts", 10, "beeps per room for the time from mouth to ear")
@@ -69,8 +70,8 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
-	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 1,000 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
-	f.BoolVar(&o.quick, "quick", false, "with -compare: end in two and a half minutes")
+	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 2,400 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
+	f.BoolVar(&o.quick, "quick", false, "with -compare: end in 140 s")
 	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
 	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
@@ -88,10 +89,12 @@ func parseOptions(args []string) (*options, error) {
 		return nil, errors.New("-compare starts its servers itself: no -server, -json or -keep")
 	case (o.quick || o.ladder) && !o.compare:
 		return nil, errors.New("-quick and -ladder are for -compare")
-	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs:
-		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, and no empty room", o.legs, o.rooms, mostLegs)
+	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs || o.talkers < 0:
+		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, no empty room, and 0 or more who speak", o.legs, o.rooms, mostLegs)
 	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:
 		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
+	case o.softer != 0 && (o.softer < 0 || o.softer > levellingReach || o.talkers > 10 || o.compare):
+		return nil, fmt.Errorf("-softer %g: 0 to %g, with at most 10 talkers in a room, and not for -compare, in which nobody else levels", o.softer, levellingReach)
 	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:
 		return nil, fmt.Errorf("time %s is 5s to 1h, rate %.0f up to 1000, bursts %d up to 1000", o.time, o.rate, o.bursts)
 	}

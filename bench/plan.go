@@ -13,7 +13,8 @@ import (
 // have all their tones in common, so that what leaks from another room is still heard.
 type plan struct {
 	window int       // samples of the spectrum, a power of two
-	level  float64   // of each talker, dBFS
+	said   float64   // level of each talker, dBFS
+	level  float64   // at which the others hear him: the same, or what levelling makes of it
 	tones  []float64 // Hz
 	legs   []seat
 	spoken [][]bool // by room and tone
@@ -47,8 +48,15 @@ func newPlan(legs, rooms, talkers int) (*plan, error) {
 	// All talkers of a room at their peaks at once must not saturate.
 	most := max(1, min(talkers, (legs+rooms-1)/rooms))
 	p.level = min(levelled, 20*math.Log10(0.7/float64(most)))
+	p.said = p.level
 	return p, nil
 }
+
+// What levelling does for a soft voice.
+const (
+	levellingRises = 2.0  // dB a second
+	levellingReach = 12.0 // dB
+)
 
 // seat deals out seats and tones in turn; false when two talkers of a room got the same tone.
 func (p *plan) seat(legs, rooms, talkers int) bool {
@@ -75,3 +83,8 @@ func (p *plan) keepsLevel() bool { return p.level > levelled-1 }
 
 // length is the time of one window.
 func (p *plan) length() time.Duration { return time.Duration(p.window) * time.Second / phone.Rate }
+
+// rising is how long levelling takes to make of what is said what is heard.
+func (p *plan) rising() time.Duration {
+	return time.Duration((p.level - p.said) / levellingRises * float64(time.Second))
+}

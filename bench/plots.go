@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipconf/sipconf/bench/phone"
@@ -118,7 +119,7 @@ func (c *comparison) plotShapes() *chart {
 	var at []shape
 	for _, s := range c.shapes() {
 		if !s.rung || s.legs == 1000 {
-			at, plot.names = append(at, s), append(plot.names, s.seats())
+			at, plot.names = append(at, s), append(plot.names, strings.Replace(s.seats(), " of ", ", of ", 1))
 		}
 	}
 	for hue, one := range c.contenders {
@@ -172,7 +173,7 @@ func (c *contender) histogram(s shape, of func(*report) *phone.Histogram) *phone
 func (c *contender) lateness(s shape) (sum lateness) {
 	for _, one := range c.at(s) {
 		if one.report != nil {
-			sum = sum.plus(one.report.lateness)
+			sum = sum.plus(one.report.metrics.lateness)
 		}
 	}
 	return sum

@@ -70,7 +70,7 @@ type report struct {
 	Broken                                   []string // limits that were broken
 
 	gaps, ears phone.Histogram
-	lateness   lateness // of the ticks while all speak
+	metrics    metrics // of the server, while all speak
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -164,6 +164,9 @@ func (r *report) print(w io.Writer) {
 	row("packets to the phones", "%d, lost %d, not sent %d, duplicates %d, late by 20 ms %d, timestamp jumps %d", r.PacketsHeard, r.LostDown, r.NotSent, r.Duplicates, r.Late, r.TSJumps)
 	row("packets to the server", "%d, lost %d (RTCP reports of %d legs)", r.PacketsSent, r.LostUp, r.Reporting)
 	row("gap between packets", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", r.GapP50, r.GapP99, r.GapMax)
+	if m := r.metrics; m.known {
+		row("sound in the server", "%.2f s made up, %.2f s cut out, of %.0f s", m.concealed.Seconds(), m.discarded.Seconds(), r.Seconds*float64(r.Legs))
+	}
 	row("mouth to ear", "p50 %.1f ms, p99 %.1f ms, max %.1f ms (%d beeps heard, %d missed); 20 ms of it is the packet", r.EarP50, r.EarP99, r.EarMax, r.Beeps, r.BeepsMissed)
 	if r.Measured {
 		row("server CPU", "%.1f %% of a core (%.1f %% in the kernel), %.2f us per leg and tick", r.CPUPercent, r.SystemPercent, r.CPUPerLegTick)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sipconf/sipconf/bench/phone"
@@ -27,8 +28,9 @@ func run(ctx context.Context, o *options, start func(context.Context, *options) 
 	if err != nil {
 		return nil, err
 	}
+	plan.said -= o.softer
 	l := &load{o: o, plan: plan, pump: phone.NewPump(), server: s}
-	r := &report{Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Seconds: o.time.Seconds(), Level: plan.level}
+	r := &report{Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Seconds: o.time.Seconds(), Level: plan.said}
 	if err := l.measure(ctx, local, r); err != nil {
 		// First, for a server that has broken down may take both processors for minutes: a ConfBridge with 333 rooms of 3 had 2,000 threads
 		// that could run.
@@ -64,7 +66,7 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 		return fmt.Errorf("calling in: %w", err)
 	}
 	l.speak()
-	if err := pause(ctx, settling+l.plan.length()); err != nil {
+	if err := pause(ctx, settling+l.plan.rising()+l.plan.length()); err != nil {
 		return err
 	}
 	if err := l.hearAll(ctx, r); err != nil {
@@ -102,7 +104,7 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 // hearAll is the long phase: all speak, and everything is counted.
 func (l *load) hearAll(ctx context.Context, r *report) error {
 	say("all speak for %s", l.o.time)
-	late := l.server.lateness(ctx)
+	told := l.server.metrics(ctx)
 	for _, leg := range l.legs {
 		leg.call.ResetHeard()
 	}
@@ -113,8 +115,11 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	begin := time.Now()
 	speaking, cancel := context.WithTimeout(ctx, l.o.time)
 	defer cancel()
+	var watching sync.WaitGroup
+	watching.Go(func() { l.server.watch(speaking, scrapeEvery) }) // ends with the phase
 	heard := &listening{plan: l.plan}
 	heard.listen(speaking, l.legs)
+	watching.Wait()
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -123,7 +128,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	busyAfter, _ := machineBusy()
 	span := time.Since(begin)
 	r.packets(l.legs, span)
-	r.lateness = l.server.lateness(ctx).since(late)
+	r.metrics = l.server.metrics(ctx).since(told)
 	if known {
 		r.cpu(after.CPU-before.CPU, after.System-before.System, span)
 	}

@@ -51,13 +51,23 @@ func (c *contender) sum(s shape, figure func(*report) int64) (n int64) {
 
 func cpuOf(r *report) float64 { return r.CPUPerLegTick }
 
-// ratio is how much CPU one takes of the other's at a shape, round by round, so that what slows the machine for a while slows both.
+// ratio is how much CPU one takes of the other's at a shape.
 func ratio(s shape, of, to *contender) (_ spread, known bool) {
+	return byRound(s, of, to, func(a, b float64) float64 { return a / b })
+}
+
+// beyond is how much more CPU one takes than the other at a shape, in µs per leg and tick.
+func beyond(s shape, of, to *contender) (_ spread, known bool) {
+	return byRound(s, of, to, func(a, b float64) float64 { return a - b })
+}
+
+// byRound puts the CPU of two beside each other round by round, so that what slows the machine for a while slows both.
+func byRound(s shape, of, to *contender, figure func(a, b float64) float64) (_ spread, known bool) {
 	var values []float64
 	for _, one := range of.at(s) {
 		for _, other := range to.at(s) {
 			if one.round == other.round && one.report != nil && other.report != nil && other.report.CPUPerLegTick > 0 {
-				values = append(values, one.report.CPUPerLegTick/other.report.CPUPerLegTick)
+				values = append(values, figure(one.report.CPUPerLegTick, other.report.CPUPerLegTick))
 			}
 		}
 	}

@@ -116,9 +116,9 @@ func (c *chart) axes(b *bytes.Buffer) {
 	}
 	for i, name := range c.names {
 		x := left + (float64(i)+0.5)*c.group()
-		first, second, _ := strings.Cut(name, ", ")
-		write(b, "", x, bottom+17, "middle", first)
-		write(b, "", x, bottom+33, "middle", second)
+		for line, part := range strings.Split(name, ", ") {
+			write(b, "", x, bottom+16+14*float64(line), "middle", part)
+		}
 	}
 	write(b, "", (left+right)/2, bottom+38, "middle", c.x.name)
 	fmt.Fprintf(b, `<text transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n", (top+bottom)/2, html.EscapeString(c.y.name))

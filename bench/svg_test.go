@@ -56,7 +56,7 @@ func TestPlotsAreWellFormed(t *testing.T) {
 				r.gaps.Add(time.Duration(ms) * time.Millisecond)
 				r.ears.Add(time.Duration(ms+i) * time.Millisecond)
 			}
-			r.lateness = lateness{[]time.Duration{time.Millisecond, 20 * time.Millisecond}, []uint64{90, 100}, 100}
+			r.metrics.lateness = lateness{[]time.Duration{time.Millisecond, 20 * time.Millisecond}, []uint64{90, 100}, 100}
 			one.runs = append(one.runs, outcome{s, 1, r, ""})
 		}
 	}

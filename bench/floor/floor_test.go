@@ -72,12 +72,49 @@ func TestEachPeerIsAnswered(t *testing.T) {
 			}
 		}
 	}
-	if f.legs[3].peer.IsValid() {
+	if f.legs[3].tied {
 		t.Error("the fourth leg has a peer")
 	}
-	moved := peer(t, addrs[0])
 	f.tick()
-	hears(t, moved)
+	for _, p := range peers {
+		hears(t, p)
+	}
+	peer(t, addrs[0]) // a stranger
+	f.tick()
+	if b := hears(t, peers[0]); binary.BigEndian.Uint16(b[2:]) != 5 {
+		t.Errorf("the first leg's peer hears % x after a stranger has spoken", b[:4])
+	}
+}
+
+// TestNothingWaitsForLong: a tick takes one packet of those who send in time, and now and then looks whether there are more.
+func TestNothingWaitsForLong(t *testing.T) {
+	f, addrs := open(t, "127.78.1.5", 1)
+	p := peer(t, addrs[0])
+	f.tick()
+	says(t, p)
+	says(t, p)
+	if f.tick(); f.legs[0].missed {
+		t.Error("nothing came of two packets")
+	}
+	for range 2 * lookEvery {
+		says(t, p)
+	}
+	for range lookEvery {
+		f.tick()
+	}
+	if f.legs[0].receive(f.in[:]) {
+		t.Error("packets wait although the leg has looked")
+	}
+	if f.tick(); !f.legs[0].missed {
+		t.Error("something came of nothing")
+	}
+	for range 2 {
+		says(t, p)
+	}
+	f.tick()
+	if f.legs[0].receive(f.in[:]) {
+		t.Error("after a tick without a packet there may be two")
+	}
 }
 
 func TestTickDoesNotAllocate(t *testing.T) {

@@ -1,0 +1,36 @@
+//go:build !linux
+
+package floor
+
+import (
+	"net/netip"
+
+	"github.com/sipconf/sipconf/media"
+)
+
+// socket is the server's own, which is portable: elsewhere than on Linux the floor says little.
+type socket struct {
+	conn media.Conn
+	peer netip.AddrPort
+}
+
+// listen binds a socket to exactly that address and port.
+func listen(local netip.AddrPort) (socket, error) {
+	conn, err := media.Listen(local)
+	return socket{conn: conn}, err
+}
+
+// tie takes a datagram, if one waits, and remembers who sent it.
+func (s *socket) tie(b []byte) (ok bool) {
+	_, s.peer, ok = s.conn.Recv(b)
+	return ok
+}
+
+func (s *socket) receive(b []byte) bool {
+	_, _, ok := s.conn.Recv(b)
+	return ok
+}
+
+func (s *socket) send(b []byte) { s.conn.Send(b, s.peer) }
+
+func (s *socket) close() error { return s.conn.Close() }
