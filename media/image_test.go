@@ -68,6 +68,7 @@ var carried = map[string]string{
 	"ports.next":   "PortsImage.Next",
 	"ports.busy":   "RestingPorts.Busy",
 	"ports.ready":  "RestingPorts.Until",
+	"ports.gone":   "RestingPorts.Gone",
 	"ports.lent":   "LegImage.Local",
 	"ports.used":   "LegImage.Local",
 	"Loop.first":   "EngineImage.Due",
