@@ -47,6 +47,7 @@ var carried = map[string]string{
 	"jitter.conceal":     "SoundImage.Cycle",
 	"concealer.period":   "SoundImage.Cycle",
 	"concealer.gain":     "SoundImage.Gain",
+	"concealer.turn":     "SoundImage.Turn",
 
 	"control.source":    "ControlImage.Source",
 	"control.heardAt":   "ControlImage.HeardAt",
