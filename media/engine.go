@@ -130,7 +130,7 @@ func (e *Engine) Open(local netip.Addr) (*Leg, error) {
 			return leg, nil
 		}
 		if !errors.Is(err, errPortBusy) {
-			e.ports.give(port, time.Now())
+			e.ports.give(port, e.ports.last(port), time.Now())
 			return nil, err
 		}
 		e.ports.refused(port, time.Now())
@@ -151,6 +151,7 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 	}
 	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
+	leg.state.Latch.Gone = e.ports.last(port)
 	leg.release = e.release
 	if err := e.enlist(leg); err != nil {
 		rtp.Close()
@@ -178,7 +179,7 @@ func (e *Engine) release(leg *Leg) {
 	delete(e.legs, leg)
 	e.past.add(stats)
 	e.mu.Unlock()
-	e.ports.give(leg.LocalAddr().Port(), time.Now())
+	e.ports.give(leg.LocalAddr().Port(), leg.stream(), time.Now())
 }
 
 // all is a snapshot of the open legs, added to legs.

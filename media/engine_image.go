@@ -12,7 +12,7 @@ type EngineImage struct {
 	Past  LegStats // of the legs that are closed
 }
 
-// PortsImage is the pairs of ports that no leg has and that had better not be lent yet.
+// PortsImage is the pairs of ports that no leg has and that had better not be lent yet, or to which a stream may still be coming.
 type PortsImage struct {
 	Next    uint16 // where the search goes on
 	Resting []RestingPorts
@@ -23,7 +23,11 @@ type RestingPorts struct {
 	Port  uint16 // the even one
 	Busy  bool   // another program had it when it was tried last
 	Until int64  // in the ticks' time
+	Gone  Stream // of the last call; zero: none is known
 }
+
+// goneMost is how long after its rest a pair's last stream is still written down: a BYE is sent for 32 s, if need be (RFC 3261 section 17.1.2.2).
+const goneMost = time.Minute
 
 // Save writes the engine down.  Only while it is paused.
 func (e *Engine) Save() EngineImage {
@@ -107,8 +111,9 @@ func (p *ports) save(now time.Time, ticks int64) PortsImage {
 	defer p.mu.Unlock()
 	im := PortsImage{Next: p.first + uint16(2*p.next)}
 	for i, ready := range p.ready {
-		if rest := ready.Sub(now); rest > 0 && !p.lent[i] {
-			im.Resting = append(im.Resting, RestingPorts{p.first + uint16(2*i), p.busy[i], ticks + int64(rest)})
+		rest, gone := ready.Sub(now), p.gone[i]
+		if !p.lent[i] && (rest > 0 || rest > -goneMost && gone != Stream{}) {
+			im.Resting = append(im.Resting, RestingPorts{p.first + uint16(2*i), p.busy[i], ticks + int64(rest), gone})
 		}
 	}
 	return im
@@ -123,7 +128,7 @@ func (p *ports) restore(im *PortsImage) {
 	}
 	for _, r := range im.Resting {
 		if i, ours := p.pair(r.Port); ours {
-			p.busy[i], p.ready[i] = r.Busy, time.Now().Add(time.Duration(r.Until-monotonic()))
+			p.busy[i], p.ready[i], p.gone[i] = r.Busy, time.Now().Add(time.Duration(r.Until-monotonic())), r.Gone
 		}
 	}
 }

@@ -47,6 +47,7 @@ var carried = map[string]string{
 	"jitter.conceal":     "SoundImage.Cycle",
 	"concealer.period":   "SoundImage.Cycle",
 	"concealer.gain":     "SoundImage.Gain",
+	"concealer.turn":     "SoundImage.Turn",
 
 	"control.source":    "ControlImage.Source",
 	"control.heardAt":   "ControlImage.HeardAt",
@@ -68,6 +69,7 @@ var carried = map[string]string{
 	"ports.next":   "PortsImage.Next",
 	"ports.busy":   "RestingPorts.Busy",
 	"ports.ready":  "RestingPorts.Until",
+	"ports.gone":   "RestingPorts.Gone",
 	"ports.lent":   "LegImage.Local",
 	"ports.used":   "LegImage.Local",
 	"Loop.first":   "EngineImage.Due",

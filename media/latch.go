@@ -19,6 +19,10 @@ import "net/netip"
 // After a negotiation that moves the address, packets of the old source are still on their way.  They are heard, but they
 // do not take the latch from the new source, unless they go on for a second: then the peer has simply not moved.
 //
+// A call before this one may have had the same ports, and its peer may not know that it is over: what goes on of his stream is nobody's
+// here, unless SDP names the place that it comes from.  He is known by his SSRC as well, because he may be the one who calls again, through
+// the same hole in his router: a new call is a new stream.
+//
 // Plain data; the zero value admits nobody.  Owned by the leg's owner.
 type Latch struct {
 	Signalling netip.Addr     // where the peer's SIP comes from; invalid: unknown
@@ -28,6 +32,13 @@ type Latch struct {
 	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
 	Doubted    bool           // nothing has come from Source since the negotiation: a router may have moved it
 	Stale      uint8          // packets since the negotiation from Before, or, when Source is doubted, from others
+	Gone       Stream         // of the call that had the ports before; zero: none is known
+}
+
+// Stream is one sender's packets: where they come from, and their SSRC.
+type Stream struct {
+	From netip.AddrPort
+	SSRC uint32
 }
 
 // lingering is how many packets it takes to believe that the peer is not where he should be: one second.
@@ -46,9 +57,11 @@ func (l *Latch) negotiated(sdp netip.AddrPort, signalling netip.Addr) {
 	l.SDP, l.Signalling, l.Source, l.Doubted = sdp, signalling, netip.AddrPort{}, false
 }
 
-// admit says whether a packet from there is the peer's.  firm: the packet is of the negotiated kind, so that it may close the latch.
-func (l *Latch) admit(from netip.AddrPort, firm bool) bool {
+// admit says whether a packet from there, of that SSRC, is the peer's.  firm: the packet is of the negotiated kind, so that it may close the latch.
+func (l *Latch) admit(from netip.AddrPort, ssrc uint32, firm bool) bool {
 	switch {
+	case ssrc == l.Gone.SSRC && from == l.Gone.From && from != l.SDP:
+		return false
 	case from == l.Source:
 		l.Doubted = false
 		return true
@@ -91,6 +104,14 @@ func (l *Latch) replaced(by netip.AddrPort) bool {
 
 // certain says that until the next negotiation the source is the peer and nobody else can become it: he is where SDP says.
 func (l *Latch) certain() bool { return l.Source == l.SDP && l.Source.IsValid() && !l.Doubted }
+
+// peer is where he was last, also when he is on hold; invalid: he never was.
+func (l *Latch) peer() netip.AddrPort {
+	if l.Source.IsValid() {
+		return l.Source
+	}
+	return l.Before
+}
 
 // destination is where packets to the peer go.
 func (l *Latch) destination() netip.AddrPort {

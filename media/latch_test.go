@@ -61,7 +61,7 @@ func TestLatch(t *testing.T) {
 			for i, s := range tt.steps {
 				if s.sdp.IsValid() {
 					l.negotiated(s.sdp, s.sip)
-				} else if got := l.admit(s.from, true); got != s.want {
+				} else if got := l.admit(s.from, 1, true); got != s.want {
 					t.Errorf("step %d: packet from %s admitted = %v, want %v", i, s.from, got, s.want)
 				}
 				if got := l.destination(); got != s.to {
@@ -84,7 +84,7 @@ func TestLatchIsCertainProperty(t *testing.T) {
 				continue
 			}
 			certain, source, sender := l.certain(), l.Source, from.Draw(t, "from")
-			admitted := l.admit(sender, rapid.Bool().Draw(t, "firm"))
+			admitted := l.admit(sender, 1, rapid.Bool().Draw(t, "firm"))
 			if certain {
 				if admitted != (sender == source) || !l.certain() || l.destination() != source {
 					t.Fatalf("certain of %v: %v was admitted: %v; now certain: %v, we send to %v", source, sender, admitted, l.certain(), l.destination())
@@ -97,14 +97,14 @@ func TestLatchIsCertainProperty(t *testing.T) {
 func TestLatchBelievesAnOldSourceThatGoesOn(t *testing.T) {
 	var l Latch
 	l.negotiated(phone, nat.Addr())
-	l.admit(phone, true)
+	l.admit(phone, 1, true)
 	l.negotiated(moved, nat.Addr())
 	for range lingering + 1 {
-		if !l.admit(phone, true) {
+		if !l.admit(phone, 1, true) {
 			t.Fatal("the old source was refused while nobody else had come")
 		}
 	}
-	if l.admit(nat, true) || l.destination() != phone {
+	if l.admit(nat, 1, true) || l.destination() != phone {
 		t.Errorf("after a second of it the source is %v, want %v", l.destination(), phone)
 	}
 }
@@ -113,37 +113,62 @@ func TestLatchBelievesAnOldSourceThatGoesOn(t *testing.T) {
 func TestLatchFollowsARouterThatWasSwitchedOffAndOn(t *testing.T) {
 	var l Latch
 	l.negotiated(phone, nat.Addr())
-	l.admit(nat, true)
+	l.admit(nat, 1, true)
 	for range 2 * lingering {
-		if l.admit(rebooted, true) {
+		if l.admit(rebooted, 1, true) {
 			t.Fatal("another source got in without a negotiation")
 		}
 	}
 	l.negotiated(phone, nat.Addr())
 	for range lingering {
-		if l.admit(stranger, true) || l.admit(rebooted, true) {
+		if l.admit(stranger, 1, true) || l.admit(rebooted, 1, true) {
 			t.Fatal("another source got in at once")
 		}
 	}
-	if l.admit(stranger, true) || !l.admit(rebooted, true) || l.destination() != rebooted {
+	if l.admit(stranger, 1, true) || !l.admit(rebooted, 1, true) || l.destination() != rebooted {
 		t.Errorf("after a second without a packet from the source we send to %v, want %v", l.destination(), rebooted)
 	}
 	l.negotiated(phone, nat.Addr())
-	l.admit(rebooted, true) // no doubt about it
+	l.admit(rebooted, 1, true) // no doubt about it
 	for range 2 * lingering {
-		if l.admit(nat, true) {
+		if l.admit(nat, 1, true) {
 			t.Fatal("another source got in though the true one had been heard")
 		}
+	}
+}
+
+// The peer of the call that had these ports before does not know that it is over.  Then he calls again, from behind the same router.
+func TestLatchKeepsTheCallBeforeOut(t *testing.T) {
+	const before, again = 7, 8 // SSRC
+	l := Latch{Gone: Stream{nat, before}}
+	l.negotiated(phone, nat.Addr())
+	for range 2 * lingering {
+		if l.admit(nat, before, true) {
+			t.Fatal("what is left of the call before got in")
+		}
+	}
+	if l.destination() != phone {
+		t.Errorf("we send to %v, want %v", l.destination(), phone)
+	}
+	if !l.admit(nat, again, true) || l.destination() != nat {
+		t.Errorf("a new stream from there: we send to %v, want %v", l.destination(), nat)
+	}
+	if l.admit(nat, before, true) {
+		t.Error("what is left of the call before got in beside it")
+	}
+	l.negotiated(nat, nat.Addr())
+	if !l.admit(nat, before, true) {
+		t.Error("a stream from where SDP says was kept out")
 	}
 }
 
 func TestLatchIsNotClosedByComfortNoise(t *testing.T) {
 	var l Latch
 	l.negotiated(phone, nat.Addr())
-	if l.admit(nat, false) {
+	if l.admit(nat, 1, false) {
 		t.Error("a packet of a type that was not negotiated opened the latch")
 	}
-	if !l.admit(phone, false) || l.Source.IsValid() {
+	if !l.admit(phone, 1, false) || l.Source.IsValid() {
 		t.Error("comfort noise from the SDP address: want it admitted, and the latch open")
 	}
 }
@@ -162,9 +187,9 @@ func FuzzLatch(f *testing.F) {
 			case s&1 == 0:
 				l.negotiated(who, netip.Addr{})
 			case who.IsValid():
-				l.admit(who, s&0x40 == 0)
+				l.admit(who, 1, s&0x40 == 0)
 			}
-			if l.admit(stranger, s&0x80 == 0) || l.destination().Addr() == stranger.Addr() {
+			if l.admit(stranger, 1, s&0x80 == 0) || l.destination().Addr() == stranger.Addr() {
 				t.Fatalf("a stranger is in: %+v", l)
 			}
 		}

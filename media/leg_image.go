@@ -36,6 +36,7 @@ type SoundImage struct {
 	Have    []int  // which samples from JitterState.Next on have come, in turn: so many have not, so many have, ...
 	Cycle   []byte // low byte first; as much as there is of it
 	Gain    int
+	Turn    Turn
 }
 
 // OrderImage is an order: a negotiation, or a key.
@@ -88,7 +89,7 @@ func (o *order) save(m *muxes) OrderImage {
 }
 
 func (j *jitter) saveTo(s *SoundImage) {
-	s.Samples, s.Have, s.Cycle, s.Gain = s.Samples[:0], s.Have[:0], s.Cycle[:0], j.conceal.gain
+	s.Samples, s.Have, s.Cycle, s.Gain, s.Turn = s.Samples[:0], s.Have[:0], s.Cycle[:0], j.conceal.gain, j.conceal.turn
 	for _, sample := range j.conceal.cycle[:j.conceal.period] {
 		s.Cycle = binary.LittleEndian.AppendUint16(s.Cycle, uint16(sample))
 	}
@@ -226,7 +227,7 @@ func (j *jitter) restore(state JitterState, s *SoundImage, frame int) error {
 	for i := range sound {
 		j.ring.samples[j.ring.index(state.Next-state.History+int64(i))] = int16(binary.LittleEndian.Uint16(s.Samples[2*i:]))
 	}
-	j.conceal.period, j.conceal.gain = cycle, s.Gain
+	j.conceal.period, j.conceal.gain, j.conceal.turn = cycle, s.Gain, s.Turn.within(cycle)
 	here, at := false, state.Next
 	for _, n := range s.Have {
 		if n < 0 || at+int64(n) > state.End {

@@ -48,6 +48,15 @@ func (l *Leg) Close() {
 	close(l.closed)
 }
 
+// stream is what may still come when the call is over: what the peer has sent; if that was nothing, what the one before him did.  For the owner, or
+// for Close when there is none any more.
+func (l *Leg) stream() Stream {
+	if !l.state.Source.Known {
+		return l.state.Latch.Gone
+	}
+	return Stream{l.state.Latch.peer(), l.state.Source.SSRC}
+}
+
 // leave waits until the loop has come to know that the leg is shut: from then on it does not touch the socket.
 func (l *Leg) leave(loop *Loop) {
 	left := make(chan struct{})

@@ -112,7 +112,7 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 		return
 	}
 	source := l.state.Latch.Source
-	if !l.state.Latch.admit(from, audio || key) {
+	if !l.state.Latch.admit(from, p.ssrc, audio || key) {
 		l.state.Figures.Strangers++
 		return
 	}

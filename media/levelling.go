@@ -22,6 +22,8 @@ const (
 	activeAbove   = 6.0   // dB above the noise
 	activeKnown   = 15    // active ticks after which the level of the speech is known well enough
 	activeMost    = 100   // active ticks, 2 s, over which it is averaged
+	loudSpan      = 15.0  // dB below the loud ones down to which active frames are averaged, as in ITU-T P.56
+	loudFall      = 0.1   // dB in an active tick by which the loud ones become softer, 5 dB in a second of speech
 	soundLeast    = -75.0 // dBov: what is softer is made by no microphone and tells nothing of its noise
 	noiseRise     = 0.04  // dB in a tick by which the noise may rise: 2 dB in a second
 	noiseFall     = 0.3   // of the way to what is softer, in a tick
@@ -41,12 +43,13 @@ const (
 type Levelling struct {
 	Gain    float64       // dB
 	Moving  bool          // towards the target
+	Known   bool          // something was heard, so that what follows the limiter means something
 	Limiter mixer.Limiter // of peaks that do not fit with that gain
 
-	Known  bool    // something was heard, so that these mean something:
 	Last   float64 // level of the last frame, dBov
 	Swing  float64 // dB from frame to frame, of late
 	Noise  float64 // level of the softest, of late, dBov
+	Loud   float64 // level of the loudest active frames, of late, dBov
 	Speech float64 // mean square of active frames
 	Active int     // how many were averaged, up to activeMost
 }
@@ -60,8 +63,10 @@ func (v *Levelling) hear(level, square float64) {
 	if !v.active(level) {
 		return
 	}
-	v.Active = min(v.Active+1, activeMost)
-	v.Speech += (square - v.Speech) / float64(v.Active)
+	if v.Loud = max(level, v.Loud-loudFall); level > v.Loud-loudSpan {
+		v.Active = min(v.Active+1, activeMost)
+		v.Speech += (square - v.Speech) / float64(v.Active)
+	}
 	if v.Active >= activeKnown {
 		v.move()
 	}
@@ -70,7 +75,7 @@ func (v *Levelling) hear(level, square float64) {
 // follow keeps the swing and the noise.  What comes first is noise until it swings, or is seen to be a tone.
 func (v *Levelling) follow(level float64) {
 	if !v.Known {
-		v.Known, v.Last, v.Noise, v.Swing = true, level, level, swingOfSpeech
+		v.Known, v.Last, v.Noise, v.Loud, v.Swing = true, level, level, level, swingOfSpeech
 	}
 	v.Swing += (min(math.Abs(level-v.Last), swingMost) - v.Swing) * swingTime
 	v.Last = level

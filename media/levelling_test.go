@@ -227,6 +227,17 @@ func TestQuietAndLoudPhonesEndAlike(t *testing.T) {
 	}
 }
 
+// TestHandsetIsPassedOn: from one who shouts to one who whispers, and back.  What is soft beside the shouting is not soft for ever.
+func TestHandsetIsPassedOn(t *testing.T) {
+	c := newLevelled(t, codec.PCMA)
+	c.sends(speech(125, -13, 10))
+	c.wantGain("the loud one", -10)
+	c.sends(speech(205, -34, 28))
+	c.wantGain("the quiet one", 11)
+	c.sends(speech(125, -13, 10))
+	c.wantGain("the loud one again", -10)
+}
+
 func TestNoiseAndSilenceAreNotRaised(t *testing.T) {
 	for _, dull := range []bool{false, true} {
 		for _, dBFS := range []float64{-55, -45, -35, -28} {

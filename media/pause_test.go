@@ -201,9 +201,9 @@ func TestPortsGoOnResting(t *testing.T) {
 		}
 		lent = append(lent, port)
 	}
-	old.give(lent[0], now)                     // rests for a minute
-	old.refused(lent[1], now)                  // the same, and is another program's
-	old.give(lent[2], now.Add(-2*time.Minute)) // has rested
+	old.give(lent[0], Stream{}, now)                     // rests for a minute
+	old.refused(lent[1], now)                            // the same, and is another program's
+	old.give(lent[2], Stream{}, now.Add(-2*time.Minute)) // has rested
 	im := old.save(now, monotonic())
 	if len(im.Resting) != 2 || im.Next != 20010 {
 		t.Fatalf("saved as %+v", im)
@@ -232,8 +232,8 @@ func TestPortsGoOnResting(t *testing.T) {
 		if last := got[len(got)-1]; last != lent[0] && last != lent[1] {
 			t.Errorf("%v: lent %v, although %d and %d rest", r, got, lent[0], lent[1])
 		}
-		p.give(30000, time.Now()) // of a leg that was opened when there were other ports
-		p.give(18, time.Now())
+		p.give(30000, Stream{}, time.Now()) // of a leg that was opened when there were other ports
+		p.give(18, Stream{}, time.Now())
 		if now := p.inUse(); now != used+len(got) {
 			t.Errorf("%v: %d in use after ports came back that are not ours, %d before", r, now, used+len(got))
 		}

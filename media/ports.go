@@ -21,8 +21,8 @@ func (r PortRange) Pairs() int {
 }
 
 // ports lends pairs of ports in turn.  A pair that comes back rests a while, so that packets which are still on their
-// way to a finished call do not enter a new one (what would be left to keep them out is the Latch).  Rest is a preference: when
-// no pair is left that has rested, the one that has rested longest is lent, for a call refused is worse.
+// way to a finished call do not enter a new one.  Rest is a preference: when no pair is left that has rested, the one that has rested
+// longest is lent, for a call refused is worse.  So a pair remembers whose stream went to it last, and the Latch of the next call keeps that out.
 type ports struct {
 	first uint16        // the lowest even port
 	rest  time.Duration // how long a returned pair is to rest
@@ -32,6 +32,7 @@ type ports struct {
 	lent  []bool      // by pair
 	busy  []bool      // by pair: another program had it when we tried last
 	ready []time.Time // by pair: when it will have rested
+	gone  []Stream    // by pair: what came to it in the last call, and may still be coming
 	used  int         // how many are lent
 }
 
@@ -43,7 +44,8 @@ func newPorts(r PortRange, rest time.Duration) (*ports, error) {
 	if n == 0 || r.First == 0 {
 		return nil, fmt.Errorf("port range %d-%d holds no pair of an even and an odd port", r.First, r.Last)
 	}
-	return &ports{first: (r.First + 1) / 2 * 2, rest: rest, lent: make([]bool, n), busy: make([]bool, n), ready: make([]time.Time, n)}, nil
+	return &ports{first: (r.First + 1) / 2 * 2, rest: rest, lent: make([]bool, n), busy: make([]bool, n), ready: make([]time.Time, n),
+		gone: make([]Stream, n)}, nil
 }
 
 // take lends the next pair that has rested, else the one that has rested longest, and returns its even port.
@@ -75,19 +77,34 @@ func (p *ports) lend(i int) uint16 {
 	return p.first + uint16(2*i)
 }
 
-// give takes a pair back, to rest from now on.
-func (p *ports) give(port uint16, now time.Time) { p.back(port, now, false) }
+// give takes a pair back, to rest from now on.  gone is what came to it.
+func (p *ports) give(port uint16, gone Stream, now time.Time) { p.back(port, gone, now, false) }
 
 // refused takes a pair back that another program has.  It rests like any other, so that all others are tried before it.
-func (p *ports) refused(port uint16, now time.Time) { p.back(port, now, true) }
+func (p *ports) refused(port uint16, now time.Time) { p.back(port, Stream{}, now, true) }
 
-func (p *ports) back(port uint16, now time.Time, busy bool) {
+func (p *ports) back(port uint16, gone Stream, now time.Time, busy bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, ours := p.pair(port)
+	if !ours {
+		return
+	}
+	p.lent[i], p.busy[i], p.ready[i] = false, busy, now.Add(p.rest)
+	p.used--
+	if !busy {
+		p.gone[i] = gone
+	}
+}
+
+// last is what came to the pair with that even port in the last call.
+func (p *ports) last(port uint16) Stream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if i, ours := p.pair(port); ours {
-		p.lent[i], p.busy[i], p.ready[i] = false, busy, now.Add(p.rest)
-		p.used--
+		return p.gone[i]
 	}
+	return Stream{}
 }
 
 // pair is the place of the pair with that even port, if it is in the range: a leg that was opened under another range is not.

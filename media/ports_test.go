@@ -20,11 +20,11 @@ func TestPortsAreLentInTurnAndRest(t *testing.T) {
 	}
 	take(20002, nil)
 	take(20004, nil)
-	p.give(20002, now)
+	p.give(20002, Stream{}, now)
 	take(20006, nil) // in turn, not the first free one
-	p.give(20006, now.Add(time.Second))
+	p.give(20006, Stream{}, now.Add(time.Second))
 	take(20002, nil) // none has rested: the one that has rested longest
-	p.give(20004, now.Add(2*time.Second))
+	p.give(20004, Stream{}, now.Add(2*time.Second))
 	now = now.Add(6 * time.Second)
 	take(20006, nil)
 	now = now.Add(time.Second)
@@ -33,6 +33,40 @@ func TestPortsAreLentInTurnAndRest(t *testing.T) {
 	if p.inUse() != 3 {
 		t.Errorf("%d in use, want 3", p.inUse())
 	}
+}
+
+func TestPortsRememberTheLastCall(t *testing.T) {
+	p, err := newPorts(PortRange{20000, 20003}, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1000, 0)
+	take := func(want Stream) uint16 {
+		t.Helper()
+		port, err := p.take(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.last(port); got != want {
+			t.Errorf("before, %v came to port %d, want %v", got, port, want)
+		}
+		return port
+	}
+	anna, boris := Stream{phone, 1}, Stream{nat, 2}
+	first, second := take(Stream{}), take(Stream{})
+	p.give(second, boris, now)
+	p.give(first, anna, now)
+	now = now.Add(time.Hour)
+	first, second = take(anna), take(boris)
+	p.give(first, Stream{}, now)
+	p.refused(second, now.Add(time.Second))
+	im := p.save(now, monotonic())
+	if p, err = newPorts(PortRange{20000, 20003}, 5*time.Second); err != nil { // another process
+		t.Fatal(err)
+	}
+	p.restore(&im)
+	take(Stream{})
+	take(boris)
 }
 
 // All three hang up and call again at once, while another program has one of four pairs.
@@ -71,7 +105,7 @@ func TestEverybodyCallsAgain(t *testing.T) {
 		}
 		for _, port := range calls {
 			now = now.Add(time.Millisecond)
-			p.give(port, now)
+			p.give(port, Stream{}, now)
 		}
 	}
 }
