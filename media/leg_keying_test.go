@@ -394,7 +394,8 @@ func TestWhateverTheKeysTheStreamGoesOnByTheClock(t *testing.T) {
 					ts := p.Timestamp - origin
 					if p.PayloadType == mediatest.EventType {
 						duration := uint32(binary.BigEndian.Uint16(p.Payload[2:]))
-						again := event.ts == ts && event.duration == duration && p.Payload[1]&0x80 != 0
+						// An end is said again, and it may be said late: while there is nobody to send to it cannot be.
+						again := event.ts == ts && duration >= event.duration && ts+duration <= clock()+160 && p.Payload[1]&0x80 != 0
 						if fits := ts+duration == clock()+160 || duration == 0xffff; !fits && !again || p.Marker != (event.ts != ts) {
 							r.Fatalf("%s at %d, after %v", line(p, origin), clock(), event)
 						}
