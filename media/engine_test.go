@@ -168,12 +168,12 @@ func TestE2ENothingIsLeftOfAThousandLegs(t *testing.T) {
 }
 
 func TestE2EPortsRunOut(t *testing.T) {
-	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 33903}) // the RTCP port of the second pair
+	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 21903}) // the RTCP port of the second pair
 	if err != nil {
 		t.Skip(err)
 	}
 	defer taken.Close()
-	e := newEngine(t, media.Config{Ports: media.PortRange{First: 33900, Last: 33907}})
+	e := newEngine(t, media.Config{Ports: media.PortRange{First: 21900, Last: 21907}})
 	var got []uint16
 	for range 3 {
 		leg, err := e.Open(loopback)
@@ -182,7 +182,7 @@ func TestE2EPortsRunOut(t *testing.T) {
 		}
 		got = append(got, leg.LocalAddr().Port())
 	}
-	if got[0] != 33900 || got[1] != 33904 || got[2] != 33906 {
+	if got[0] != 21900 || got[1] != 21904 || got[2] != 21906 {
 		t.Errorf("ports %v", got)
 	}
 	const want = "no free RTP ports: media.ports: 4 pairs, 3 in calls, 1 used by other programs"
