@@ -48,6 +48,8 @@ func TestE2ESIPp(t *testing.T) {
 					options.Calls, options.Rate = 200, 20
 				case "subscribe", "subscribe_end":
 					options.Calls = 1 // whoever comes besides would be told of as well
+				case "lamp_lit":
+					options.Calls, options.Number = 1, "5299" // likewise
 				}
 				o.played(t, scenario, options)
 			}
