@@ -23,6 +23,7 @@ type Request struct {
 	Watch  time.Duration // how long nothing may be heard of him before the call counts as lost; 0: as with all calls
 
 	Absent bool // who invites is not in the room himself, so that he may have himself called
+	Moves  bool // who invites will leave when he who is invited is in, and so needs no place beside his
 
 	// Replaces is the value of a Replaces header (RFC 3891): he is on a call with somebody, and that call becomes one with the room. The
 	// number says only whither the INVITE goes; it may be that of somebody who is in the room. Empty: he is called.
@@ -191,12 +192,31 @@ func (j *dial) lookLater(ctx context.Context) bool {
 	return true
 }
 
+// Sitter is for whom a seat is kept.
+type Sitter uint8
+
+const (
+	Person    Sitter = iota
+	Line             // the far side of a link
+	Successor        // he in whose favour another one will leave
+)
+
+func (r *Request) sitter() Sitter {
+	switch {
+	case r.Link:
+		return Line
+	case r.Moves:
+		return Successor
+	}
+	return Person
+}
+
 // sit keeps a seat for him, so that nobody answers for whom there is none. The outcome is why not; zero: he has one.
 func (j *dial) sit() Outcome {
 	if j.seat != nil || j.dialer.config.Reserve == nil {
 		return Outcome{}
 	}
-	seat, err := j.dialer.config.Reserve(j.Room, j.Link)
+	seat, err := j.dialer.config.Reserve(j.Room, j.sitter())
 	switch {
 	case errors.Is(err, ErrRoomEnded):
 		return Outcome{State: Cancelled}

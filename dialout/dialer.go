@@ -26,7 +26,7 @@ type Config struct {
 
 	// Reserve keeps a seat for somebody who is to be called into that room, or for a link of it. The error is, or wraps, ErrRoomEnded when nobody is in it any
 	// more who could want him, and any other when it is full. nil: there is always a place.
-	Reserve func(room Room, link bool) (Seat, error)
+	Reserve func(room Room, whose Sitter) (Seat, error)
 
 	// OnChange hears how far each who is called has come, and how that ended: from many goroutines, of each person in order. It does not
 	// block. nil: nobody wants to know.

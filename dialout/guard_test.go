@@ -48,7 +48,7 @@ func TestAPanicEndsOneMembersCallOnly(t *testing.T) {
 // Who watches a dial-out, who keeps the seats and who is told of changes may break as well, and the probe.
 func TestAPanicOfThoseWhoAreAsked(t *testing.T) {
 	cfg := pbx()
-	cfg.Reserve = func(room Room, _ bool) (Seat, error) {
+	cfg.Reserve = func(room Room, _ Sitter) (Seat, error) {
 		if room.Number == "7777" {
 			panic("no such chair")
 		}

@@ -21,7 +21,7 @@ type chair struct {
 	once sync.Once
 }
 
-func (c *chairs) reserve(Room, bool) (Seat, error) {
+func (c *chairs) reserve(Room, Sitter) (Seat, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -112,15 +112,21 @@ func (d *Directory) reserveIn(number string, fresh bool) (*Seat, error) {
 // ReserveInvited is Reserve for somebody whom one of those brings in who are in that incarnation of the room: a lock does not
 // keep him out, but if all of them have left, the error is ErrDeserted.
 func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, error) {
-	return d.reserveBeside(number, incarnation, false)
+	return d.reserveBeside(number, incarnation, false, false)
+}
+
+// ReserveSuccessor is ReserveInvited for him in whose favour somebody will leave: until then the room may have one more than it may.
+func (d *Directory) ReserveSuccessor(number string, incarnation uint64) (*Seat, error) {
+	return d.reserveBeside(number, incarnation, false, true)
 }
 
 // ReserveLink is ReserveInvited for the call of a link (Seat.ForLink), which takes no place of the people who may be in the room.
 func (d *Directory) ReserveLink(number string, incarnation uint64) (*Seat, error) {
-	return d.reserveBeside(number, incarnation, true)
+	return d.reserveBeside(number, incarnation, true, true)
 }
 
-func (d *Directory) reserveBeside(number string, incarnation uint64, link bool) (*Seat, error) {
+// reserveBeside keeps a seat; crowded: also where there is no place left in the room.
+func (d *Directory) reserveBeside(number string, incarnation uint64, link, crowded bool) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.rooms[number]
@@ -129,7 +135,7 @@ func (d *Directory) reserveBeside(number string, incarnation uint64, link bool) 
 		return nil, ErrClosed
 	case r == nil || r.incarnation != incarnation || r.people == 0:
 		return nil, ErrDeserted
-	case err != nil && !(link && errors.Is(err, ErrRoomFull)):
+	case err != nil && !(crowded && errors.Is(err, ErrRoomFull)):
 		return nil, err
 	}
 	s := d.seat(r, true)

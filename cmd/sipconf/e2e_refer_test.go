@@ -177,7 +177,7 @@ func TestE2EReferRefused(t *testing.T) {
 // A PBX that knows nothing of conferences transfers Anna's leg to Clara: Clara is in, and only then Anna's leg is hung up. When Clara cannot be had, Anna
 // stays (TestE2EReferFails).
 func TestE2EReferMoves(t *testing.T) {
-	o, trunk := newTrunkOffice(t, nil)
+	o, trunk := newTrunkOffice(t, func(cfg *Config) { cfg.Rooms.MaxParticipants = 2 }) // it is full
 	answers := make(chan struct{})
 	trunk.when("203", func(in *phone.Incoming) {
 		in.Ring()

@@ -74,10 +74,13 @@ func (s *server) numbersIn(room string) (numbers []string) {
 }
 
 // reserve keeps a seat for somebody who is to be called.
-func (s *server) reserve(room dialout.Room, link bool) (dialout.Seat, error) {
+func (s *server) reserve(room dialout.Room, whose dialout.Sitter) (dialout.Seat, error) {
 	reserve := s.rooms.ReserveInvited
-	if link {
+	switch whose {
+	case dialout.Line:
 		reserve = s.rooms.ReserveLink
+	case dialout.Successor:
+		reserve = s.rooms.ReserveSuccessor
 	}
 	seat, err := reserve(room.Number, room.Incarnation)
 	switch {

@@ -114,6 +114,7 @@ func (f *referral) invite(ctx context.Context) {
 			req.Number = f.caller // a PBX finds the call by its dialog, and wants some number that it knows
 		}
 	}
+	req.Moves = f.who != nil && req.Replaces == "" && !f.Confers
 	if f.who == nil && s.rooms.Locked(f.room.Number) {
 		f.refuse(403, "Room Locked") // as his call would be
 		return
