@@ -3,7 +3,6 @@ package media
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -121,65 +120,6 @@ func TestMusicOfOthers(t *testing.T) {
 	}
 }
 
-// tune is slow music with rests: chords of 800 ms that die away, and 200 ms between them.
-func tune(seconds int) []int16 {
-	sound := make([]int16, seconds*8000)
-	for i := range sound[:len(sound)/8000*8000] {
-		chord, at := i/8000, float64(i%8000)/8000
-		if at >= 0.8 {
-			continue
-		}
-		root := []float64{220, 247, 262, 196, 330}[chord%5]
-		for _, part := range []float64{1, 1.26, 1.5} {
-			sound[i] += int16(2500 * math.Exp(-1.5*at) * min(1, at*100) * math.Sin(2*math.Pi*root*part*at))
-		}
-	}
-	return sound
-}
-
-// Slow music has rests, and is noticed by its notes; who speaks after it is heard.
-func TestE2ESlowMusicIsNoticed(t *testing.T) {
-	music := tune(30)
-	if w := watch(music); w.first == 0 || w.first > 8 || w.begins != 1 || w.muted < 20 {
-		t.Errorf("noticed after %.1f s (0: never), %d times, kept out for %.1f of %.0f s", w.first, w.begins, w.muted, w.seconds)
-	}
-	speech := quality.Speech(t, "en-us", long[0].text)
-	if w, before := watch(append(music, speech...)), watch(music); w.muted-before.muted > 5 {
-		t.Errorf("of %d s of speech after it %.1f are not heard", len(speech)/8000, w.muted-before.muted)
-	}
-}
-
-// TestVoicesOfOthersAreNoMusic watches recordings: the WAV files of 8 kHz, 16 bit in the folders below that which VOICES names, all of a folder without a
-// pause between them, a row for each.  The rows are those of docs/quality.md.
-func TestVoicesOfOthersAreNoMusic(t *testing.T) {
-	folders, _ := filepath.Glob(filepath.Join(os.Getenv("VOICES"), "*"))
-	if os.Getenv("VOICES") == "" || len(folders) == 0 {
-		t.Skip("VOICES names no folder with recordings")
-	}
-	for _, folder := range folders {
-		var pcm []int16
-		names, _ := filepath.Glob(filepath.Join(folder, "*.wav"))
-		deeper, _ := filepath.Glob(filepath.Join(folder, "*", "*.wav"))
-		for _, name := range append(names, deeper...) {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for at := 44; at+1 < len(b); at += 2 {
-				pcm = append(pcm, int16(binary.LittleEndian.Uint16(b[at:])))
-			}
-		}
-		var all watched
-		for _, alignment := range []int{0, 40, 80, 120} {
-			if len(pcm) > alignment {
-				w := watch(pcm[alignment:])
-				all.seconds, all.muted, all.begins = all.seconds+w.seconds, all.muted+w.muted, all.begins+w.begins
-			}
-		}
-		fmt.Printf("| %s | %.0f min | %d | %.1f s |\n", filepath.Base(folder), all.seconds/60, all.begins, all.muted)
-	}
-}
-
 func TestWatchingForMusicAllocatesNothing(t *testing.T) {
 	l := &Leg{}
 	l.cfg.MuteMusic = true
@@ -198,25 +138,5 @@ func TestWatchingForMusicAllocatesNothing(t *testing.T) {
 	}
 	if !l.PlaysMusic() {
 		t.Error("20 s of a tone are not taken for music")
-	}
-}
-
-// BenchmarkWatchingForMusic is what a tick costs, of which each fifth has a look.
-func BenchmarkWatchingForMusic(b *testing.B) {
-	music := tune(30)
-	l := &Leg{}
-	l.cfg.MuteMusic = true
-	l.jitter.setUp(160, 0)
-	l.frame = make([]int16, 160)
-	at := 0
-	for at+160 < 20*8000 {
-		l.jitter.put(int64(at), music[at:at+160], 80)
-		l.jitter.pop(l.frame)
-		at += 160
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		l.heard, l.level = true, levelUnknown
-		l.watchMusic()
 	}
 }
