@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -83,17 +82,34 @@ func converse(t *testing.T, room ...*caller) {
 		}
 	}
 	// All of it at one moment, now that everybody is in.
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		heard, wrong := moment(room)
+		if len(wrong) == 0 || time.Now().After(deadline) {
+			for _, line := range heard {
+				t.Log(line)
+			}
+			for _, line := range wrong {
+				t.Error(line)
+			}
+			return
+		}
+	}
+}
+
+// moment is what each hears just now, and what of it is wrong.
+func moment(room []*caller) (heard, wrong []string) {
 	for _, ear := range room {
-		var heard strings.Builder
+		line := ear.name + " hears, in dBFS:"
 		for _, mouth := range room {
 			level := ear.Hear(mouth.hz)
-			fmt.Fprintf(&heard, " %s %.1f", mouth.name, level)
+			line += fmt.Sprintf(" %s %.1f", mouth.name, level)
 			if mouth == ear && level > spoken-own || mouth != ear && (level < spoken-tolerance || level > spoken+tolerance) {
-				t.Errorf("%s hears %s at %.1f dBFS", ear.name, mouth.name, level)
+				wrong = append(wrong, fmt.Sprintf("%s hears %s at %.1f dBFS", ear.name, mouth.name, level))
 			}
 		}
-		t.Logf("%s hears, in dBFS:%s", ear.name, &heard)
+		heard = append(heard, line)
 	}
+	return heard, wrong
 }
 
 // silent waits until none of ears hears hz any more, and makes sure that it stays so for a

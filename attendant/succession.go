@@ -84,7 +84,6 @@ func (s *Succession) move(old, to string) {
 	defer o.mu.Unlock()
 	delete(o.serves, old)
 	o.serves[to] = s.of
-	o.arrived(to)
 	for w, last := range o.wishes {
 		if last.call == old {
 			o.wishes[w] = wished{to, last.at}

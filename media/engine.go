@@ -130,7 +130,7 @@ func (e *Engine) Open(local netip.Addr) (*Leg, error) {
 			return leg, nil
 		}
 		if !errors.Is(err, errPortBusy) {
-			e.ports.give(port, e.ports.last(port), time.Now())
+			e.ports.give(port, e.ports.last(port, time.Now()), time.Now())
 			return nil, err
 		}
 		e.ports.refused(port, time.Now())
@@ -151,7 +151,7 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 	}
 	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
-	leg.state.Latch.Gone = e.ports.last(port)
+	leg.state.Latch.Gone = e.ports.last(port, time.Now())
 	leg.release = e.release
 	if err := e.enlist(leg); err != nil {
 		rtp.Close()

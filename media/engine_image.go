@@ -26,7 +26,7 @@ type RestingPorts struct {
 	Gone  Stream // of the last call; zero: none is known
 }
 
-// goneMost is how long after its rest a pair's last stream is still written down: a BYE is sent for 32 s, if need be (RFC 3261 section 17.1.2.2).
+// goneMost is how long after its rest a pair's last stream is still known: a BYE is sent for 32 s, if need be (RFC 3261 section 17.1.2.2).
 const goneMost = time.Minute
 
 // Save writes the engine down.  Only while it is paused.

@@ -66,9 +66,9 @@ func (v *Levelling) hear(level, square float64) {
 	if v.Loud = max(level, v.Loud-loudFall); level > v.Loud-loudSpan {
 		v.Active = min(v.Active+1, activeMost)
 		v.Speech += (square - v.Speech) / float64(v.Active)
-	}
-	if v.Active >= activeKnown {
-		v.move()
+		if v.Active >= activeKnown {
+			v.move()
+		}
 	}
 }
 
@@ -76,6 +76,9 @@ func (v *Levelling) hear(level, square float64) {
 func (v *Levelling) follow(level float64) {
 	if !v.Known {
 		v.Known, v.Last, v.Noise, v.Loud, v.Swing = true, level, level, level, swingOfSpeech
+	}
+	if v.Loud == 0 { // of an image that did not know it
+		v.Loud = level
 	}
 	v.Swing += (min(math.Abs(level-v.Last), swingMost) - v.Swing) * swingTime
 	v.Last = level

@@ -97,11 +97,11 @@ func (p *ports) back(port uint16, gone Stream, now time.Time, busy bool) {
 	}
 }
 
-// last is what came to the pair with that even port in the last call.
-func (p *ports) last(port uint16) Stream {
+// last is what came to the pair with that even port in the last call, and may still come.
+func (p *ports) last(port uint16, now time.Time) Stream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i, ours := p.pair(port); ours {
+	if i, ours := p.pair(port); ours && now.Sub(p.ready[i]) < goneMost {
 		return p.gone[i]
 	}
 	return Stream{}

@@ -47,7 +47,7 @@ func TestPortsRememberTheLastCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.last(port); got != want {
+		if got := p.last(port, now); got != want {
 			t.Errorf("before, %v came to port %d, want %v", got, port, want)
 		}
 		return port
@@ -56,7 +56,11 @@ func TestPortsRememberTheLastCall(t *testing.T) {
 	first, second := take(Stream{}), take(Stream{})
 	p.give(second, boris, now)
 	p.give(first, anna, now)
-	now = now.Add(time.Hour)
+	now = now.Add(5*time.Second + goneMost)
+	first, second = take(Stream{}), take(Stream{}) // so long nobody sends who has been hung up
+	p.give(second, boris, now)
+	p.give(first, anna, now)
+	now = now.Add(30 * time.Second)
 	first, second = take(anna), take(boris)
 	p.give(first, Stream{}, now)
 	p.refused(second, now.Add(time.Second))

@@ -108,7 +108,7 @@ func (s *Source) unwrap(ts uint32) int64 {
 func (s *Source) arrived(now int64, ts uint32, rate int) {
 	transit := int64(int32(uint32(now/1000*int64(rate)/1_000_000) - ts))
 	if s.Transit != 0 {
-		d := transit - s.Transit
+		d := int64(int32(transit - s.Transit)) // modulo 2^32, as the timestamps are (RFC 3550 section A.8)
 		if d < 0 {
 			d = -d
 		}

@@ -115,18 +115,17 @@ func (d *Directory) ReserveInvited(number string, incarnation uint64) (*Seat, er
 	return d.reserveBeside(number, incarnation, false, false)
 }
 
-// ReserveSuccessor is ReserveInvited for him in whose favour somebody will leave: until then the room may have one more than it may.
+// ReserveSuccessor is ReserveInvited for him in whose favour somebody will leave: until then there may be one more in the room than may be.
 func (d *Directory) ReserveSuccessor(number string, incarnation uint64) (*Seat, error) {
 	return d.reserveBeside(number, incarnation, false, true)
 }
 
 // ReserveLink is ReserveInvited for the call of a link (Seat.ForLink), which takes no place of the people who may be in the room.
 func (d *Directory) ReserveLink(number string, incarnation uint64) (*Seat, error) {
-	return d.reserveBeside(number, incarnation, true, true)
+	return d.reserveBeside(number, incarnation, true, false)
 }
 
-// reserveBeside keeps a seat; crowded: also where there is no place left in the room.
-func (d *Directory) reserveBeside(number string, incarnation uint64, link, crowded bool) (*Seat, error) {
+func (d *Directory) reserveBeside(number string, incarnation uint64, link, successor bool) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.rooms[number]
@@ -135,7 +134,8 @@ func (d *Directory) reserveBeside(number string, incarnation uint64, link, crowd
 		return nil, ErrClosed
 	case r == nil || r.incarnation != incarnation || r.people == 0:
 		return nil, ErrDeserted
-	case err != nil && !(crowded && errors.Is(err, ErrRoomFull)):
+	case errors.Is(err, ErrRoomFull) && (link || successor && len(r.seats)-r.links == d.config.MaxParticipants):
+	case err != nil:
 		return nil, err
 	}
 	s := d.seat(r, true)
