@@ -310,6 +310,12 @@ func (c *Call) Answer(ctx context.Context) error {
 	if !c.post(func() { c.answer(result) }) {
 		return ErrEnded
 	}
+	return c.await(ctx, result)
+}
+
+// await is the result of what was posted; an error without one when the call or
+// ctx has ended.
+func (c *Call) await(ctx context.Context, result <-chan error) error {
 	select {
 	case err := <-result:
 		return err
@@ -317,7 +323,7 @@ func (c *Call) Answer(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-result: // says why the call is over
+	case err := <-result: // one that is there wins: it says why the call is over
 		return err
 	case <-c.over:
 		return ErrEnded

@@ -27,11 +27,7 @@ func TestNoCANCELBeforeAProvisionalResponse(t *testing.T) {
 func TestCANCEL(t *testing.T) {
 	legs := &watched{}
 	inWorld(t, func(c *Config, _ *Handler) { c.Media = legs }, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, c := w.ringsAtAPhone()
 		a.Cancel("")
 		cancel := c.wantsCANCEL(time.Second)
 		if cancel.GetHeader("Reason") != nil {
@@ -51,11 +47,7 @@ func TestCANCEL(t *testing.T) {
 
 func TestCANCELThatIsNotAnswered(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, _ := w.ringsAtAPhone()
 		a.Cancel("")
 		start, cancels := time.Now(), 0
 		for m := p.gets(20 * time.Second); m != nil; m = p.gets(20 * time.Second) {
@@ -75,11 +67,7 @@ func TestCANCELThatIsNotAnswered(t *testing.T) {
 
 func TestCANCELThatCrossesThe200(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, c := w.ringsAtAPhone()
 		a.Cancel(AnsweredElsewhere)
 		cancel := c.wantsRequest("CANCEL", time.Second, 0)
 		c.says(200, pcmaSDP) // picked up just then

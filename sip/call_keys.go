@@ -57,20 +57,7 @@ func (c *Call) SendInfo(ctx context.Context, key byte, length time.Duration) err
 	}) {
 		return ErrEnded
 	}
-	select {
-	case err := <-result:
-		return err
-	case <-c.over:
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-result: // a result that is there wins
-		return err
-	case <-c.over:
-		return ErrEnded
-	default:
-		return ctx.Err()
-	}
+	return c.await(ctx, result)
 }
 
 // sendKey sends one INFO; result gets what has become of it.

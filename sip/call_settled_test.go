@@ -31,11 +31,7 @@ func wantUnsettled(t *testing.T, a *Attempt) {
 
 func TestSettledWhenItIsAnsweredOrRefused(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, c := w.ringsAtAPhone()
 		wantUnsettled(t, a)
 		c.picksUp(a)
 		wantSettled(t, a, time.Now(), 0)
@@ -58,11 +54,7 @@ func TestSettledWhenItIsAnsweredOrRefused(t *testing.T) {
 
 func TestSettledAfterTheCANCEL(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		_, a, c := w.ringsAtAPhone()
 		a.Cancel("")
 		c.wantsCANCEL(time.Second)
 		failed(t, a, Cancelled, 487)
@@ -77,11 +69,7 @@ func TestSettledAfterTheCANCEL(t *testing.T) {
 // The CANCEL's own answer may be lost: what counts is that to the INVITE.
 func TestSettledAlthoughTheCANCELIsNotAnswered(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, c := w.ringsAtAPhone()
 		a.Cancel("")
 		c.wantsRequest("CANCEL", time.Second, 0)
 		begin := time.Now()
@@ -125,11 +113,7 @@ func TestSettledWhenTheCallThatCrossedTheCANCELIsEnded(t *testing.T) {
 
 func TestSettledWhenNothingComesAfterTheCANCEL(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		p, a, c := w.ringsAtAPhone()
 		time.Sleep(10 * time.Second)
 		a.Cancel("")
 		begin := time.Now()
@@ -160,11 +144,7 @@ func TestSettledWhenAnUnusableAnswerIsEnded(t *testing.T) {
 // The phone picks up and hangs up at once: its BYE is as good as an answer to ours.
 func TestSettledByTheBYEOfThePeer(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		_, a, c := w.ringsAtAPhone()
 		a.Cancel("")
 		c.wantsCANCEL(time.Second)
 		c.says(200, pcmaSDP)

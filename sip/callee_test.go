@@ -35,6 +35,17 @@ func (w *world) dials(p *phone, changes ...func(*Target)) *Attempt {
 	return a
 }
 
+// ringsAtAPhone is a call of ours that rings at a phone, with what they know of it.
+func (w *world) ringsAtAPhone() (*phone, *Attempt, *callee) {
+	w.t.Helper()
+	p := w.phone()
+	a := w.dials(p)
+	c := p.rung()
+	c.says(180, "")
+	moved(w.t, a, 180, false)
+	return p, a, c
+}
+
 // rung waits for the INVITE.
 func (p *phone) rung() *callee {
 	p.w.t.Helper()

@@ -438,11 +438,7 @@ func TestCloseWhileItRings(t *testing.T) {
 
 func TestPanicWhileWeCall(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		p := w.phone()
-		a := w.dials(p)
-		c := p.rung()
-		c.says(180, "")
-		moved(t, a, 180, false)
+		_, a, c := w.ringsAtAPhone()
 		a.call.post(func() { panic("boom") })
 		c.wantsCANCEL(time.Second)
 		c.refuses(487)
