@@ -21,6 +21,7 @@ type control struct {
 
 	mu      sync.Mutex // guards all below; held for a few system calls, never by the tick
 	conn    Conn       // nil: a leg without RTCP
+	gone    Stream     // of the call that had the ports before
 	mux     *muxed     // in the place of conn; nil: not agreed
 	closed  bool
 	agreed  Session
@@ -87,7 +88,7 @@ func (c *control) serve(l *Leg, now int64, b []byte) {
 		if !ok {
 			break
 		}
-		if c.known(from) {
+		if c.known(from) && whole(b[:n]) && !c.left(b[:n], from) {
 			c.receive(b[:n], from, c.arrival(now))
 		}
 	}
@@ -115,11 +116,15 @@ func (c *control) known(from netip.AddrPort) bool {
 		source != nil && from.Addr() == source.Addr()
 }
 
-// receive reads a compound packet.  BYE is not obeyed: SIP ends calls, and Asterisk says BYE when it changes its SSRC.
+// left says whether a compound packet is about what is left of the call before, as the latch says it of RTP.
+func (c *control) left(b []byte, from netip.AddrPort) bool {
+	var p controlPacket
+	p.cut(b)
+	return len(p.body) >= 4 && p.ssrc() == c.gone.SSRC && from.Addr() == c.gone.From.Addr() && c.gone.From != c.agreed.Remote
+}
+
+// receive reads a compound packet, which is whole.  BYE is not obeyed: SIP ends calls, and Asterisk says BYE when it changes its SSRC.
 func (c *control) receive(b []byte, from netip.AddrPort, at int64) {
-	if !whole(b) {
-		return
-	}
 	c.from = from
 	c.heardAt.Store(at)
 	wall := time.Now().Add(time.Duration(at - monotonic()))

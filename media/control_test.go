@@ -128,3 +128,31 @@ func TestReportsAreOfOneSource(t *testing.T) {
 		t.Errorf("%d are lost in all, want 4", lost)
 	}
 }
+
+// Anna's phone has missed our BYE, and reports on, to the pair of ports that Boris's call has now, and from the host that Boris's phone is on, too: what
+// it says is not about his call. When she calls again, from the same port, it is about hers.
+func TestReportsOfTheCallBeforeAreNobodys(t *testing.T) {
+	anna := Stream{netip.MustParseAddrPort("192.0.2.9:4000"), 1}
+	boris := Stream{netip.MustParseAddrPort("192.0.2.9:6000"), 2}
+	for _, c := range []struct {
+		name  string
+		says  netip.AddrPort // SDP of the call of now
+		ssrc  uint32         // who reports
+		heard bool
+	}{
+		{"Anna's old stream, in Boris's call", boris.From, anna.SSRC, false},
+		{"Boris's", boris.From, boris.SSRC, true},
+		{"Anna's new stream", boris.From, 3, true},
+		{"Anna's old one, in a call of which SDP says that it is there", anna.From, anna.SSRC, true},
+	} {
+		w := newTwin(LegConfig{})
+		w.leg.control.gone = anna
+		w.leg.Update(Session{Remote: c.says, Codec: codec.PCMA, PayloadType: 8})
+		report := appendDescription(appendReport(nil, c.ssrc, nil, &reception{ssrc: w.leg.control.ssrc, lost: 7}), c.ssrc, "peer")
+		w.rtcp.in = append(w.rtcp.in, arrived{report, netip.AddrPortFrom(anna.From.Addr(), 4001), 1})
+		w.leg.control.serve(w.leg, 1, make([]byte, maxDatagram))
+		if got := w.leg.control.peerLost.Load() == 7; got != c.heard {
+			t.Errorf("%s: taken for the call's: %v, want %v", c.name, got, c.heard)
+		}
+	}
+}

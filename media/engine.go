@@ -152,6 +152,7 @@ func (e *Engine) openOn(local netip.Addr, port uint16) (*Leg, error) {
 	leg := NewLeg(LegConfig{JitterMax: e.cfg.JitterMax, MuteMusic: e.cfg.MuteMusic, Level: e.cfg.Level}, rtp)
 	leg.control.conn = rtcp
 	leg.state.Latch.Gone = e.ports.last(port, time.Now())
+	leg.control.gone = leg.state.Latch.Gone
 	leg.release = e.release
 	if err := e.enlist(leg); err != nil {
 		rtp.Close()

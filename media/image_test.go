@@ -55,6 +55,7 @@ var carried = map[string]string{
 	"control.peerLost":  "ControlImage.PeerLost",
 	"control.ssrc":      "Sender.SSRC",
 	"control.cname":     "ControlImage.CNAME",
+	"control.gone":      "Latch.Gone",
 	"control.mux":       "ControlImage.Mux",
 	"control.agreed":    "ControlImage.Agreed",
 	"control.from":      "ControlImage.From",
@@ -140,7 +141,7 @@ var anew = map[string]string{
 // those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
 	images := map[string]bool{}
-	for _, image := range []any{LegImage{}, SoundImage{}, OrderImage{}, ControlImage{}, MuxedImage{}, ReportImage{}, StateImage{}, Sender{},
+	for _, image := range []any{LegImage{}, SoundImage{}, OrderImage{}, ControlImage{}, MuxedImage{}, ReportImage{}, StateImage{}, Sender{}, Latch{},
 		EngineImage{}, PortsImage{}, RestingPorts{}} {
 		typ := reflect.TypeOf(image)
 		for i := range typ.NumField() {

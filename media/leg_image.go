@@ -154,6 +154,7 @@ func (l *Leg) restore(im *LegImage) (err error) {
 		return err
 	}
 	m := restoreMuxes(im.Muxed, im.Local)
+	l.control.gone = im.State.Latch.Gone
 	if err := l.control.restore(&im.Control, im.State.Sender.SSRC, m); err != nil {
 		return err
 	}
