@@ -78,7 +78,7 @@ func (s *server) start(binary string, o *options) error {
 	}
 	s.addr, s.figures = probe.LocalAddr().String(), probe.LocalAddr().String() // the same number is free for TCP on an address of our own
 	_ = probe.Close()
-	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: %t\n  nice: 0\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\nctl:\n  socket: \"\"\ngroups:\n  store: list\n",
+	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: %t\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\nctl:\n  socket: \"\"\ngroups:\n  store: list\n",
 		s.addr, p.keepsLevel(), max(100, o.legs), max(1000, o.legs), s.figures)
 	path := filepath.Join(s.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
