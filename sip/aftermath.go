@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +18,7 @@ type aftermath struct {
 	endpoint *endpoint
 	dialog   Dialog         // what the INVITE had of it
 	invite   *sipgo.Request // nobody changes it any more
+	until    time.Time
 
 	mu    sync.Mutex
 	login login
@@ -54,26 +54,47 @@ func (c *Call) concluded(tag string, ack *sipgo.Request) {
 
 // receive serves a late response, on a goroutine of its own.
 func (a *aftermath) receive(res *sipgo.Response) {
+	if bye := a.answer(res); bye != nil {
+		bye.await()
+	}
+}
+
+// answer sends the ACK, and makes the BYE that has to follow it; nil: none has to.
+func (a *aftermath) answer(res *sipgo.Response) *parting {
 	defer a.endpoint.recovered()
+	received := sync.OnceFunc(func() { a.ua.receiving.Add(-1) })
+	defer received()
+	if a.endpoint.network == "TCP" {
+		received() // a pause does not wait for a connection: the answer comes again until it is acknowledged (13.3.1.4)
+	}
 	if res.IsProvisional() {
-		return
+		return nil
 	}
 	if !res.IsSuccess() {
 		a.send(ackRefusal(a.invite, res)) // 17.1.1.2
-		return
+		return nil
 	}
+	ack, bye := a.acknowledge(res)
+	if ack != nil {
+		a.send(ack)
+	}
+	return bye
+}
+
+// acknowledge makes the ACK to a late 2xx, and the BYE that has to follow it;
+// nil: none can be, or has to.
+func (a *aftermath) acknowledge(res *sipgo.Response) (ack *sipgo.Request, bye *parting) {
+	a.ua.still.enter()
+	defer a.ua.still.leave()
 	d := a.dialog.answered(res)
 	ack, first := a.ackFor(&d, res)
-	if ack == nil {
-		return
+	if ack == nil || !first {
+		return ack, nil
 	}
-	a.send(ack)
-	if first {
-		a.mu.Lock()
-		login := a.login.copy()
-		a.mu.Unlock()
-		a.ua.bye(a.endpoint, &d, &login, "")
-	}
+	a.mu.Lock()
+	login := a.login.copy()
+	a.mu.Unlock()
+	return ack, a.ua.newParting(a.endpoint, d, login)
 }
 
 // ackFor is the ACK to a 2xx; nil when there can be none. first tells whether
@@ -101,34 +122,6 @@ func (a *aftermath) send(req *sipgo.Request) {
 	d := a.dialog
 	if err := a.ua.endpointFor(a.endpoint, req).send(&d, req); err != nil {
 		a.ua.log.Debug("late ACK could not be sent", "err", err)
-	}
-}
-
-// bye ends a dialog that no call has any more. It returns when the BYE is
-// answered, or never will be.
-func (u *UA) bye(e *endpoint, d *Dialog, login *login, reason string) {
-	defer e.recovered()
-	req, err := d.request(sipgo.BYE)
-	if err != nil {
-		return
-	}
-	if reason != "" {
-		req.AppendHeader(sipgo.NewHeader("Reason", reason))
-	}
-	if u.config.UserAgent != "" {
-		req.AppendHeader(sipgo.NewHeader("User-Agent", u.config.UserAgent))
-	}
-	req.SetBody(nil)
-	login.sign(req)
-	ctx, cancel := context.WithTimeout(context.Background(), 64*t1)
-	defer cancel()
-	for challenges := 0; ; challenges++ {
-		res, err := u.endpointFor(e, req).request(ctx, d, req, nil, nil)
-		if err != nil || !login.challenged(res, challenges) {
-			return
-		}
-		d.LocalCSeq++
-		req = login.anew(req, d.LocalCSeq)
 	}
 }
 
@@ -173,6 +166,7 @@ func (u *UA) respondedLate(branch string, res *sipgo.Response) {
 	late := u.late[branch]
 	u.mu.Unlock()
 	if late != nil {
+		u.receiving.Add(1)
 		go late.receive(res) // ends when its ACK is sent and its BYE answered, after 32 s at most
 	}
 }

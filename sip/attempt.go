@@ -87,7 +87,7 @@ func (a *Attempt) Cancel(reason string) {
 	if !plain(reason) {
 		reason = ""
 	}
-	a.call.post(func() { a.call.cancel(reason) })
+	a.call.order(OrderImage{Kind: toCancelCall, Reason: reason})
 }
 
 // advance takes a step.

@@ -45,6 +45,7 @@ type Call struct {
 	overtaken *overtaker           // its CANCEL, if that came first
 	attempt   *Attempt             // what our INVITE has come to; nil: it was the peer's
 	replaces  atomic.Pointer[Call] // see Replaces
+	restored  bool                 // see Restored
 
 	mailbox   mailbox
 	cancelled atomic.Bool   // a CANCEL has come; sipgo has sent the 487
@@ -52,6 +53,7 @@ type Call struct {
 	settle    func()
 	over      <-chan struct{} // Done: the handler should return
 	end       func()
+	attended  func()        // runs the handler, if there is one
 	returned  chan struct{} // the handler has returned and the leg is closed; at once when there is none
 	gone      chan struct{} // the call is: the mailbox is not read any more
 
@@ -71,6 +73,7 @@ type Call struct {
 	turnAt     time.Time          // when they are served all the same
 	answering  chan error         // where Answer waits for the ACK
 	asked      int                // requests of ours that are under way
+	questions  []*question        // which ones, but for ACKs and the INVITE
 	inviting   bool               // a re-INVITE of ours among them
 	sending    chan struct{}      // closed when the last of them has been sent; nil: none is under way
 	invite     *sipgo.Request     // our INVITE, until it is answered
@@ -80,9 +83,9 @@ type Call struct {
 	joined     []dialogID         // guarded by UA.mu: under what it can be found
 	released   bool               // the leg of a call that we have made is closed
 	byeSent    bool
-	dismissing bool     // the answer to an INVITE that nobody wants any more is not ended yet
-	parting    string   // Reason for the BYE that waits for the ACK
-	infos      []func() // send the INFOs of SendInfo; the first one is under way
+	dismissing bool    // the answer to an INVITE that nobody wants any more is not ended yet
+	parting    string  // Reason for the BYE that waits for the ACK
+	infos      []press // the INFOs of SendInfo; the first one is under way
 }
 
 // Ending tells how a call ended.
@@ -100,6 +103,26 @@ type inbound struct {
 	done chan struct{}
 
 	claimed atomic.Bool
+}
+
+// respond answers a request, whether it has a transaction or not: what another
+// process has taken over has none.
+func (c *Call) respond(in *inbound, res *sipgo.Response) error {
+	if in.tx == nil {
+		return c.endpoint.put(res)
+	}
+	err := c.ua.answer(in.tx, res)
+	if !res.IsProvisional() {
+		c.ua.answered(in.tx)
+	}
+	return err
+}
+
+// letGo ends the transaction of a request.
+func (in *inbound) letGo() {
+	if in.tx != nil {
+		in.tx.Terminate()
+	}
 }
 
 // claim takes the right to answer a request that may outlive its call; false:
@@ -172,11 +195,19 @@ func numberIn(user string) string {
 // start begins the two goroutines of a call: the handler's, and run, which owns
 // its signalling and comes and goes with the work.
 func (c *Call) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	c.over, c.end = ctx.Done(), cancel
+	if c.attended == nil {
+		c.opened()
+	}
 	c.alarm = time.AfterFunc(time.Hour, c.mailbox.ring)
 	c.mailbox.start(c.run)
-	go c.handle(ctx) // ends when the handler returns; close waits for it
+	go c.attended() // ends when the handler returns; close waits for it
+}
+
+// opened makes what says that the call is over.
+func (c *Call) opened() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.over, c.end = ctx.Done(), cancel
+	c.attended = func() { c.handle(ctx) }
 }
 
 // handle runs the program's handler and cleans up behind it.
@@ -299,7 +330,7 @@ func (c *Call) Ring() {
 		if listed(req, "100rel", "require") {
 			return // who requires reliable provisional answers gets none (RFC 3262 section 3)
 		}
-		c.invitation.tx.Respond(c.ua.response(req, sipgo.StatusRinging, "Ringing", c.Dialog.contact()))
+		c.respond(c.invitation, c.ua.response(req, sipgo.StatusRinging, "Ringing", c.Dialog.contact()))
 	})
 }
 
@@ -334,12 +365,12 @@ func (c *Call) await(ctx context.Context, result <-chan error) error {
 
 // Reject refuses a call that has not been answered; later it does nothing.
 func (c *Call) Reject(code int, reason string, nameValues ...string) {
-	c.post(func() { c.reject(refuse(code, reason, nameValues...)) })
+	c.order(OrderImage{Kind: toReject, Code: code, Reason: reason, Headers: nameValues})
 }
 
 // Hangup ends the call. The reason is sent to the peer (RFC 3326) and logged.
 func (c *Call) Hangup(reason string) {
-	c.post(func() { c.hangup(reason) })
+	c.order(OrderImage{Kind: toHangUp, Reason: reason})
 }
 
 // post sends f to the call's goroutine; false when the call is gone. It never

@@ -10,6 +10,9 @@ import (
 // answer accepts the initial INVITE: its offer is answered, or, when it has
 // none, we offer and the answer comes with the ACK (RFC 3261 section 13.3.1.4).
 func (c *Call) answer(result chan error) {
+	if c.restored && c.answeredBefore(result) {
+		return
+	}
 	if c.Phase != ringing || c.cancelled.Load() {
 		result <- ErrEnded
 		return
@@ -40,7 +43,7 @@ func (c *Call) accept(in *inbound, body []byte) bool {
 	}
 	c.Timer.answer(res)
 	withSDP(res, body)
-	err := in.tx.Respond(res)
+	err := c.respond(in, res)
 	if errors.Is(err, sipgo.ErrTransactionCanceled) {
 		return false
 	}
@@ -51,7 +54,7 @@ func (c *Call) accept(in *inbound, body []byte) bool {
 		c.dropUnacked()
 	}
 	now := time.Now()
-	c.unacked = &unacked{in: in, res: res, failed: err != nil, next: now.Add(t1), interval: t1, deadline: now.Add(64 * t1)}
+	c.unacked = &unacked{in: in, cseq: in.req.CSeq().SeqNo, res: res, failed: err != nil, next: now.Add(t1), interval: t1, deadline: now.Add(64 * t1)}
 	return true
 }
 
@@ -59,7 +62,7 @@ func (c *Call) accept(in *inbound, body []byte) bool {
 // when the CANCEL finds its transaction; then this changes nothing, except
 // that a retransmission repeats the 487 and not what we tried to send after it.
 func (c *Call) refuseCancelled() {
-	c.invitation.tx.Respond(c.ua.response(c.invitation.req, sipgo.StatusRequestTerminated, "Request Terminated"))
+	c.respond(c.invitation, c.ua.response(c.invitation.req, sipgo.StatusRequestTerminated, "Request Terminated"))
 }
 
 // reject gives the INVITE a final answer other than 2xx.
@@ -68,7 +71,7 @@ func (c *Call) reject(r *refusal) {
 		return
 	}
 	c.ua.conclude(c)
-	c.invitation.tx.Respond(c.ua.refusal(c.invitation.req, r))
+	c.respond(c.invitation, c.ua.refusal(c.invitation.req, r))
 	c.leave(Ending{Reason: r.Error()})
 }
 
@@ -89,8 +92,8 @@ func (c *Call) retransmit(now time.Time) {
 		return
 	}
 	if !now.Before(u.next) {
-		if err := u.in.tx.Respond(u.res); err != nil {
-			c.endpoint.transport.WriteMsg(u.res) // its transaction is gone
+		if err := c.respond(u.in, u.res); err != nil {
+			c.endpoint.put(u.res) // its transaction is gone
 		}
 		u.interval = min(2*u.interval, t2)
 		u.next = now.Add(u.interval)
@@ -100,7 +103,7 @@ func (c *Call) retransmit(now time.Time) {
 // acknowledged: an ACK has come. Only the one for the outstanding 2xx counts.
 func (c *Call) acknowledged(ack *sipgo.Request) {
 	u := c.unacked
-	if u == nil || ack.CSeq() == nil || ack.CSeq().SeqNo != u.in.req.CSeq().SeqNo {
+	if u == nil || ack.CSeq() == nil || ack.CSeq().SeqNo != u.cseq {
 		return
 	}
 	c.dropUnacked()
@@ -135,11 +138,11 @@ func (c *Call) dropUnacked() {
 	if in == c.invitation {
 		c.invitation = nil
 		c.settle()
-		in.tx.Terminate()
+		in.letGo()
 		return
 	}
 	if failed {
-		in.tx.Terminate() // sipgo has started no timer for it
+		in.letGo() // sipgo has started no timer for it
 	}
 	close(in.done)
 }

@@ -73,7 +73,7 @@ func (c *Call) dismiss(ack *sipgo.Request, ending Ending, why string) {
 	if ack == nil {
 		return
 	}
-	c.dismissing = true
+	c.dismissing, c.parting = true, why
 	c.deliver(ack, func() { c.sendBye(why) })
 }
 

@@ -66,11 +66,7 @@ func (c *Call) sendCancel() {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
 	}
 	req.SetBody(nil)
-	c.put(context.Background(), req, func(res *sipgo.Response, err error) {
-		if err != nil {
-			c.log.Debug("CANCEL was not answered", "err", err)
-		}
-	}, 0)
+	c.put(context.Background(), req, question{of: toCancel}, nil)
 }
 
 // follower is a CANCEL, or the ACK to a final answer other than 2xx: both go

@@ -102,11 +102,7 @@ func (c *Call) inSequence(res *sipgo.Response) bool {
 		return true
 	}
 	req.AppendHeader(sipgo.NewHeader("RAck", fmt.Sprintf("%d %d INVITE", n, res.CSeq().SeqNo)))
-	c.ask(req, func(res *sipgo.Response, err error) {
-		if err != nil || !res.IsSuccess() {
-			c.log.Debug("PRACK was not accepted", "err", err)
-		}
-	})
+	c.ask(toAcknowledge, req)
 	return true
 }
 

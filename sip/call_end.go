@@ -1,14 +1,9 @@
 package sip
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
-	"syscall"
-	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
 )
@@ -16,12 +11,13 @@ import (
 // bye: the peer hangs up.
 func (c *Call) bye(in *inbound) {
 	c.reply(in, c.ua.response(in.req, sipgo.StatusOK, "OK"))
+	c.ua.goodbye(c.Dialog.id(), in.req)
 	if c.Phase == calling {
 		return // it must not (15); what counts is the final answer to the INVITE
 	}
 	if c.Phase == ringing {
 		// BYE for a call that has not been answered (15.1.2): the INVITE ends too.
-		c.invitation.tx.Respond(c.ua.response(c.invitation.req, sipgo.StatusRequestTerminated, "Request Terminated"))
+		c.respond(c.invitation, c.ua.response(c.invitation.req, sipgo.StatusRequestTerminated, "Request Terminated"))
 	}
 	if c.unacked != nil {
 		c.dropUnacked()
@@ -116,127 +112,23 @@ func (c *Call) sendBye(reason string) {
 	if reason != "" {
 		req.AppendHeader(sipgo.NewHeader("Reason", reason))
 	}
-	c.ask(req, func(res *sipgo.Response, err error) {
-		c.dismissing = false
-		switch {
-		case err != nil:
-			c.log.Debug("BYE was not answered", "err", err)
-		case res.StatusCode == sipgo.StatusUnauthorized || res.StatusCode == sipgo.StatusProxyAuthRequired:
-			c.warnOfChallenge(sipgo.BYE)
-		}
-	})
+	c.ask(toEnd, req)
+}
+
+// byeAnswered: the dialog is over, whatever the answer is.
+func (c *Call) byeAnswered(res *sipgo.Response, err error) {
+	c.dismissing = false
+	switch {
+	case err != nil:
+		c.log.Debug("BYE was not answered", "err", err)
+	case res.StatusCode == sipgo.StatusUnauthorized || res.StatusCode == sipgo.StatusProxyAuthRequired:
+		c.warnOfChallenge(sipgo.BYE)
+	}
 }
 
 // warnOfChallenge: the peer wants a password within a call, which we have not.
 func (c *Call) warnOfChallenge(method sipgo.RequestMethod) {
 	c.log.Warn("the peer challenges our requests within a call, and may keep its side of it: identify sipconf by its address there, without auth", "method", method, "peer", c.Dialog.Source)
-}
-
-// ask sends a request of ours in the dialog and hands its final response back
-// to the call's goroutine. A challenge is answered before that, if it can be.
-func (c *Call) ask(req *sipgo.Request, then func(*sipgo.Response, error)) {
-	c.askWithin(context.Background(), req, then)
-}
-
-// askWithin is ask for who waits no longer than ctx allows.
-func (c *Call) askWithin(ctx context.Context, req *sipgo.Request, then func(*sipgo.Response, error)) {
-	if c.ua.config.UserAgent != "" {
-		req.AppendHeader(sipgo.NewHeader("User-Agent", c.ua.config.UserAgent))
-	}
-	if req.ContentLength() == nil {
-		req.SetBody(req.Body())
-	}
-	c.Login.sign(req)
-	c.put(ctx, req, then, 0)
-}
-
-// put is askWithin for a request that is complete. challenges is how often it
-// was challenged already.
-func (c *Call) put(ctx context.Context, req *sipgo.Request, then func(*sipgo.Response, error), challenges int) {
-	c.asked++
-	var again func()
-	if req.IsInvite() {
-		cseq := req.CSeq().SeqNo
-		c.inviting, c.signed = true, signatureOf(req)
-		again = func() { c.post(func() { c.acknowledge(cseq) }) }
-	}
-	endpoint := c.ua.endpointFor(c.endpoint, req)
-	dialog := c.Dialog // a copy: the goroutine must not touch the call's
-	heeds := c.heeds(req)
-	before, sent := c.sending, make(chan struct{})
-	if !req.IsCancel() {
-		c.sending = sent
-	}
-	go func() { // ends with its transaction
-		within, cancel := context.WithTimeout(ctx, 64*t1+time.Second)
-		defer cancel()
-		if heeds {
-			var stop func()
-			within, stop = c.ua.heeding(within, req)
-			defer stop()
-		}
-		isSent := sync.OnceFunc(func() { close(sent) })
-		if before != nil && !req.IsCancel() {
-			<-before // in the order of their numbers; it is closed when its own request is sent or has failed
-		}
-		var res *sipgo.Response
-		err := within.Err()
-		if err == nil {
-			res, err = endpoint.request(within, &dialog, req, again, isSent)
-		}
-		if cause := context.Cause(within); err != nil && cause != nil {
-			err = cause
-		}
-		isSent()
-		c.post(func() {
-			c.asked--
-			if c.sending == sent {
-				c.sending = nil
-			}
-			if req.IsInvite() {
-				c.inviting = false
-			}
-			if err == nil && c.repeatable(req, dialog.RemoteTag) && c.Login.challenged(res, challenges) {
-				c.Dialog.LocalCSeq++
-				c.put(ctx, c.Login.anew(req, c.Dialog.LocalCSeq), then, challenges+1)
-				return
-			}
-			then(res, err)
-		})
-	}()
-}
-
-// heeds tells whether a request is given up when ICMP says that nothing listens
-// where it goes: a probe and a key are, and the BYE of a call whose peer is
-// watched, so that it may soon be called again. Other BYEs are sent for as long
-// as there may be somebody to hear them.
-func (c *Call) heeds(req *sipgo.Request) bool {
-	return req.Method == sipgo.OPTIONS || req.Method == sipgo.INFO || req.Method == sipgo.BYE && c.Silence.Watch > 0
-}
-
-// heeding is a context that ends with ctx, and when ICMP says that nothing
-// listens where a request goes. Its other words may be of a fault that passes.
-func (u *UA) heeding(ctx context.Context, req *sipgo.Request) (heeding context.Context, stop func()) {
-	to, err := netip.ParseAddrPort(req.Destination())
-	if err != nil || req.Transport() != "UDP" {
-		return ctx, func() {}
-	}
-	ctx, give := context.WithCancelCause(ctx)
-	unwatch := u.watch(to, func(err error) {
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			give(err)
-		}
-	})
-	return ctx, func() { unwatch(); give(nil) }
-}
-
-// repeatable tells whether a request that was challenged is to be sent again,
-// and puts its dialog in force. A CANCEL cannot be: it has the INVITE's number.
-func (c *Call) repeatable(req *sipgo.Request, remoteTag string) bool {
-	if req.IsCancel() || c.Phase == leaving && req.Method != sipgo.BYE {
-		return false
-	}
-	return c.Dialog.RemoteTag == remoteTag || c.turnTo(remoteTag)
 }
 
 // acknowledge sends the ACK to a 2xx that answered our INVITE or re-INVITE.

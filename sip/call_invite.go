@@ -30,13 +30,18 @@ func (c *Call) sendInvite() {
 	c.ua.expect(c, o.Branch)
 	if c.endpoint.network == "UDP" {
 		o.Interval, o.ResendAt = t1, now.Add(t1)
-		if c.unwatch == nil {
-			c.unwatch = c.ua.watch(o.Remote, func(err error) { c.post(func() { c.refusedByICMP(err) }) })
-		}
+		c.watchINVITE()
 		c.undelivered(c.endpoint.send(&c.Dialog, req))
 		return
 	}
 	c.connect(req)
+}
+
+// watchINVITE has the call be told what ICMP says of its INVITE.
+func (c *Call) watchINVITE() {
+	if c.unwatch == nil {
+		c.unwatch = c.ua.watch(c.outgoing.Remote, func(err error) { c.post(func() { c.refusedByICMP(err) }) })
+	}
 }
 
 // connect sends the INVITE over TCP. To connect may take long.

@@ -49,53 +49,68 @@ func (c *Call) SendInfo(ctx context.Context, key byte, length time.Duration) err
 		return fmt.Errorf("%q is not a key", key)
 	}
 	result := make(chan error, 1)
-	send := func() { c.sendKey(ctx, key, length, result) }
-	if !c.post(func() {
-		if c.infos = append(c.infos, send); len(c.infos) == 1 {
-			send()
-		}
-	}) {
+	if !c.post(func() { c.press(ctx, KeyImage{key, length}, result) }) {
 		return ErrEnded
 	}
 	return c.await(ctx, result)
 }
 
-// sendKey sends one INFO; result gets what has become of it.
-func (c *Call) sendKey(ctx context.Context, key byte, length time.Duration, result chan error) {
-	said := func(err error) {
-		result <- err
-		if c.infos = c.infos[1:]; len(c.infos) == 0 {
-			c.infos = nil
-			return
-		}
-		c.infos[0]()
+// press is an INFO of SendInfo.
+type press struct {
+	KeyImage
+	send   func()
+	result chan<- error // gets what has become of it; room for one
+}
+
+// press has an INFO be sent when those before it are answered.
+func (c *Call) press(ctx context.Context, key KeyImage, result chan<- error) {
+	c.infos = append(c.infos, press{key, func() { c.sendKey(ctx, key.Key, key.Length) }, result})
+	if len(c.infos) == 1 {
+		c.infos[0].send()
 	}
+}
+
+// said tells who waits for the first one what has become of it, and sends the next.
+func (c *Call) said(err error) {
+	c.infos[0].result <- err
+	if c.infos = c.infos[1:]; len(c.infos) == 0 {
+		c.infos = nil
+		return
+	}
+	c.infos[0].send()
+}
+
+// sendKey sends one INFO.
+func (c *Call) sendKey(ctx context.Context, key byte, length time.Duration) {
 	switch {
 	case c.Phase == leaving:
-		said(ErrEnded)
+		c.said(ErrEnded)
 		return
 	case c.Phase != confirmed:
-		said(errors.New("the call is not answered yet"))
+		c.said(errors.New("the call is not answered yet"))
 		return
 	case ctx.Err() != nil:
-		said(ctx.Err())
+		c.said(ctx.Err())
 		return
 	}
 	req, err := c.Dialog.request(sipgo.INFO)
 	if err != nil {
-		said(err)
+		c.said(err)
 		return
 	}
 	contentType := sipgo.ContentTypeHeader(relayedKeys)
 	req.AppendHeader(&contentType)
 	req.SetBody(fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", key, length.Milliseconds()))
-	c.askWithin(ctx, req, func(res *sipgo.Response, err error) {
-		switch {
-		case err != nil:
-			err = fmt.Errorf("INFO was not answered: %w", err)
-		case !res.IsSuccess():
-			err = fmt.Errorf("INFO was refused: %d %s", res.StatusCode, clean(res.Reason))
-		}
-		said(err)
-	})
+	c.askWithin(ctx, toPress, req, nil)
+}
+
+// pressed: an INFO has its answer.
+func (c *Call) pressed(res *sipgo.Response, err error) {
+	switch {
+	case err != nil:
+		err = fmt.Errorf("INFO was not answered: %w", err)
+	case !res.IsSuccess():
+		err = fmt.Errorf("INFO was refused: %d %s", res.StatusCode, clean(res.Reason))
+	}
+	c.said(err)
 }

@@ -43,6 +43,7 @@ type session struct {
 // unacked is a 2xx to an INVITE that has not been acknowledged.
 type unacked struct {
 	in       *inbound
+	cseq     uint32 // the INVITE's
 	res      *sipgo.Response
 	failed   bool      // it could not be sent at first
 	next     time.Time // of its next retransmission
@@ -53,6 +54,8 @@ type unacked struct {
 // run does what there is to do in the call. It is the mailbox's goroutine: the
 // mailbox begins it again when there is more, until the call is gone.
 func (c *Call) run() {
+	c.ua.still.enter()
+	defer c.ua.still.leave()
 	if !c.goesOn() {
 		c.close()
 		c.ua.forget(c)
@@ -94,7 +97,9 @@ func (c *Call) close() {
 		c.farewell()
 	}
 	c.end()
+	c.ua.still.leave() // after a panic its handler may take its time
 	<-c.returned
+	c.ua.still.enter()
 	c.Phase = leaving
 	if c.attempt != nil {
 		c.attempt.decide(failedInside()) // if nobody has said what has come of it
@@ -117,8 +122,9 @@ func (c *Call) apologise() {
 // farewell sends a BYE whose answer nobody waits for.
 func (c *Call) farewell() {
 	defer c.recovered("farewell")
-	dialog, login := c.Dialog, c.Login
-	go c.ua.bye(c.endpoint, &dialog, &login, "") // ends with its transaction
+	if bye := c.ua.newParting(c.endpoint, c.Dialog, c.Login.copy()); bye != nil {
+		go bye.await() // ends with its transaction
+	}
 }
 
 // obeyCancel ends a call whose CANCEL has come before it was answered.
@@ -236,6 +242,10 @@ func (c *Call) turnOf(req *sipgo.Request) bool {
 // serve answers one request (RFC 3261 section 12.2.2).
 func (c *Call) serve(in *inbound) {
 	req := in.req
+	if c.ua.saidGoodbye(c.Dialog.id(), req) {
+		c.reply(in, c.ua.response(req, sipgo.StatusOK, "OK"))
+		return
+	}
 	if req.CSeq().SeqNo <= c.Dialog.RemoteCSeq && !c.Dialog.PeerSilent {
 		c.refuse(in, refuse(sipgo.StatusInternalServerError, "CSeq Out Of Order"))
 		return
@@ -271,7 +281,7 @@ func (c *Call) serve(in *inbound) {
 }
 
 func (c *Call) reply(in *inbound, res *sipgo.Response) {
-	if err := in.tx.Respond(res); err != nil {
+	if err := c.respond(in, res); err != nil {
 		c.log.Debug("answering a request", "method", in.req.Method, "err", err)
 	}
 	close(in.done)

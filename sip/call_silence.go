@@ -71,18 +71,21 @@ func (c *Call) probe() {
 	if req == nil {
 		return
 	}
-	c.ask(req, func(res *sipgo.Response, err error) {
-		if c.Phase != confirmed {
-			return
-		}
-		if err != nil || res.StatusCode == 481 || res.StatusCode == 408 {
-			c.endSilent("no RTP and no RTCP, and no answer to a probe")
-			return
-		}
-		c.alive(req.Method, res)
-		c.Silence.Probes++
-		c.Silence.Since = time.Now()
-	})
+	c.ask(toProbe, req)
+}
+
+// probeAnswered takes the answer to it, or what there is instead of one.
+func (c *Call) probeAnswered(method sipgo.RequestMethod, res *sipgo.Response, err error) {
+	if c.Phase != confirmed {
+		return
+	}
+	if err != nil || res.StatusCode == 481 || res.StatusCode == 408 {
+		c.endSilent("no RTP and no RTCP, and no answer to a probe")
+		return
+	}
+	c.alive(method, res)
+	c.Silence.Probes++
+	c.Silence.Since = time.Now()
 }
 
 // probing is the request that a probe is; nil when there can be none: then the

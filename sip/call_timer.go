@@ -159,7 +159,7 @@ func (c *Call) refresh() {
 		req.AppendHeader(&contentType)
 		req.SetBody(c.Sent)
 	}
-	c.ask(req, func(res *sipgo.Response, err error) { c.refreshAnswered(method, res, err) })
+	c.ask(toRefresh, req)
 }
 
 // refreshing is a request that refreshes the session, without a description.

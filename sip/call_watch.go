@@ -13,12 +13,7 @@ import (
 // Watch gives a call that is answered a Target.Watch, also one that the peer has made: it is lost when for so long nothing is heard of the peer, and no probe
 // is answered.
 func (c *Call) Watch(within time.Duration) {
-	c.post(func() {
-		if c.Phase == confirmed {
-			c.Silence.Watch = within
-			c.Silence.start(time.Now(), c.ua.config.SilenceTimeout)
-		}
-	})
+	c.order(OrderImage{Kind: toBeWatched, Within: within})
 }
 
 // keepWatch ends a call with a Target.Watch whose peer is not there any more.
@@ -56,13 +51,18 @@ func (c *Call) probeUntil(end time.Time) {
 		return
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), end)
-	c.askWithin(ctx, req, func(res *sipgo.Response, err error) {
+	c.askWithin(ctx, toWatch, req, func(res *sipgo.Response, err error) {
 		cancel()
-		c.Silence.Probing = false
-		if c.Phase == confirmed {
-			c.probed(req.Method, res, err)
-		}
+		c.watchAnswered(req.Method, res, err)
 	})
+}
+
+// watchAnswered: the probe is over.
+func (c *Call) watchAnswered(method sipgo.RequestMethod, res *sipgo.Response, err error) {
+	c.Silence.Probing = false
+	if c.Phase == confirmed {
+		c.probed(method, res, err)
+	}
 }
 
 // probed takes the answer to a probe, or what there is instead of one.

@@ -3,7 +3,6 @@ package sip
 import (
 	"net"
 	"syscall"
-	"time"
 )
 
 // signalling is the class that phones and switches expect call signalling in:
@@ -32,10 +31,5 @@ func classifyRaw(_, _ string, raw syscall.RawConn) error {
 	return nil
 }
 
-// dialTime is how long a peer may take to accept a connection: sipgo's own time.
-const dialTime = time.Minute
-
 // dialer makes the connections that we open to peers.
-func dialer(local net.Addr) net.Dialer {
-	return net.Dialer{Timeout: dialTime, LocalAddr: local, Control: classifyRaw}
-}
+var dialer = net.Dialer{Control: classifyRaw}

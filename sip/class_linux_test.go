@@ -156,14 +156,3 @@ func wantSignalling(t *testing.T, what string, socket any) {
 		}
 	})
 }
-
-func onSocket(t *testing.T, conn syscall.Conn, do func(fd int)) {
-	t.Helper()
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { do(int(fd)) })
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}

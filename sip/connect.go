@@ -2,8 +2,11 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/netip"
 	"sync"
+	"syscall"
 
 	sipgo "github.com/emiago/sipgo/sip"
 )
@@ -21,7 +24,10 @@ type connecting struct {
 	wanted int // by how many
 	giveUp context.CancelFunc
 	done   chan struct{}
-	err    error // once done is closed
+
+	// Once done is closed.
+	to  string // the numeric address
+	err error
 }
 
 // connect makes the connection over TCP that a request needs, or waits until
@@ -35,15 +41,12 @@ func (e *endpoint) connect(ctx context.Context, req *sipgo.Request) error {
 		return nil
 	}
 	own := req.Clone() // sipgo writes into it
-	c := e.connections.want(addr, func(ctx context.Context) error {
-		conn, err := e.transport.ClientRequestConnection(ctx, own)
-		if err == nil {
-			conn.TryClose() // gives back the reference that we were given
-		}
-		return err
-	})
+	c := e.connections.want(addr, func(ctx context.Context) (string, error) { return e.dial(ctx, own) })
 	select {
 	case <-c.done:
+		if c.err == nil {
+			req.SetDestination(c.to) // a name may mean another address the next time
+		}
 		return c.err
 	case <-ctx.Done():
 		e.connections.unwant(addr, c)
@@ -51,8 +54,91 @@ func (e *endpoint) connect(ctx context.Context, req *sipgo.Request) error {
 	}
 }
 
+// unopened is the error of sipgo's own dialling: the address that it was about
+// to connect to. A connection that it makes is its own, and could be neither
+// paused nor handed over.
+type unopened string
+
+func (u unopened) Error() string { return "no connection to " + string(u) }
+
+// leadOnly is a dialer that finds out where sipgo wants to connect to, and
+// connects to nobody.
+func leadOnly(net.Addr) net.Dialer {
+	return net.Dialer{Control: func(_, address string, _ syscall.RawConn) error { return unopened(address) }}
+}
+
+// dial makes the connection that a request needs, if there is none, and says to
+// which address it is.
+func (e *endpoint) dial(ctx context.Context, req *sipgo.Request) (to string, err error) {
+	known, err := e.transport.ClientRequestConnection(ctx, req)
+	if err == nil {
+		known.TryClose() // gives back the reference that we were given
+		return known.(net.Conn).RemoteAddr().String(), nil
+	}
+	found, ok := errors.AsType[unopened](err)
+	if !ok {
+		return "", err
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", string(found))
+	if err != nil {
+		return "", err
+	}
+	e.still.enter() // a pause does not wait for a peer that may not be there: who needs the connection asks again in the other process
+	defer e.still.leave()
+	e.door.opens(1)
+	defer e.door.opens(-1)
+	l, err := e.door.letOut(conn)
+	if err != nil {
+		conn.Close()
+		return "", err
+	}
+	e.present(l)
+	if e.closed.Load() {
+		l.Close() // sipgo may have closed all that it knows before
+	}
+	return string(found), nil
+}
+
+// opens counts the connections that are being made.
+func (d *doorman) opens(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opening += n
+	d.moves(0)
+}
+
+// letOut makes a line of a connection that we have opened. It is not counted as
+// one of its peer's.
+func (d *doorman) letOut(conn net.Conn) (*line, error) {
+	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.enter(conn, remote, true), nil
+}
+
+// present gives sipgo a line that it has not accepted: it is the only one of a
+// listener that is closed after it.
+func (e *endpoint) present(l *line) { e.transport.ServeTCP(&oneLine{e.door, l}) }
+
+// oneLine is a listener with one connection.
+type oneLine struct {
+	net.Listener
+	conn net.Conn
+}
+
+func (s *oneLine) Accept() (conn net.Conn, err error) {
+	if s.conn == nil {
+		return nil, net.ErrClosed
+	}
+	conn, s.conn = s.conn, nil
+	return conn, nil
+}
+
 // want joins those who wait for a connection; the first one begins to make it.
-func (s *connections) want(addr string, dial func(context.Context) error) *connecting {
+func (s *connections) want(addr string, dial func(context.Context) (to string, err error)) *connecting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.being[addr]
@@ -65,7 +151,7 @@ func (s *connections) want(addr string, dial func(context.Context) error) *conne
 		s.being[addr] = c
 		go func() { // ends with the dialling, which the last one who wants it can end
 			defer cancel()
-			c.err = dial(ctx)
+			c.to, c.err = dial(ctx)
 			s.made(addr, c)
 		}()
 	}

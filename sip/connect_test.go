@@ -14,9 +14,9 @@ func TestConnectionIsMadeAsLongAsAnybodyWantsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s connections
 		dials := 0
-		dial := func(ctx context.Context) error { dials++; <-ctx.Done(); return ctx.Err() }
+		dial := func(ctx context.Context) (string, error) { dials++; <-ctx.Done(); return "", ctx.Err() }
 		one, two := s.want("a", dial), s.want("a", dial)
-		other := s.want("b", func(context.Context) error { return errors.New("refused") })
+		other := s.want("b", func(context.Context) (string, error) { return "", errors.New("refused") })
 		<-other.done
 		s.unwant("a", one)
 		synctest.Wait()

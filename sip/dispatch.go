@@ -24,26 +24,37 @@ type overtaker struct {
 // has its final answer, because sipgo ends the transaction then. A panic is
 // our own bug: it costs this request a 500 and nothing else.
 func (u *UA) serve(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) {
+	visit := u.still.visit()
+	e.coming.served(tx)
+	defer visit.leave()
 	defer tx.TerminateGracefully()
+	defer e.coming.answered(tx)
 	defer func() {
 		if r := recover(); r != nil {
 			u.Counters.Panics.Add(1)
 			u.log.Error("panic while serving a request: please report it", "method", req.Method, "err", r, "stack", string(debug.Stack()))
 			if !req.IsAck() {
-				tx.Respond(u.refusal(req, refuse(sipgo.StatusInternalServerError, "Server Internal Error")))
+				u.answer(tx, u.refusal(req, refuse(sipgo.StatusInternalServerError, "Server Internal Error")))
 			}
 		}
 	}()
-	if err := u.route(e, req, tx); err != nil && !req.IsAck() {
+	if u.repeats(e, req, tx) {
+		return
+	}
+	if err := u.route(e, req, tx, visit); err != nil && !req.IsAck() {
 		u.Counters.Refused.Add(1)
 		refused := refusalOf(err)
 		u.log.Debug("request refused", "method", req.Method, "from", req.Source(), "status", refused.Code, "err", err)
-		tx.Respond(u.refusal(req, refused))
+		u.answer(tx, u.refusal(req, refused))
 	}
 }
 
-// route finds out whom a request is for. An error is what the peer gets.
-func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
+// route finds out whom a request is for. An error is what the peer gets. Who has
+// it wait for others leaves the user agent meanwhile, and does not come back.
+func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx, visit *visit) error {
+	if resumed, ok := u.resumed(req); ok {
+		return u.resume(resumed, req, tx, visit)
+	}
 	if !prefixes(u.config.Trusted).contains(req.Source()) {
 		// Gate and doorman have sorted these out; this is for requests that
 		// come on a connection which we have made.
@@ -54,19 +65,19 @@ func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 		return err
 	}
 	if req.IsCancel() {
-		return u.cancel(req, tx)
+		return u.cancel(req, tx, visit)
 	}
 	if makesDialogs(req) && e.fresh(req) {
 		switch req.Method {
 		case sipgo.SUBSCRIBE:
 			return u.subscribe(e, req, tx)
 		case sipgo.REFER:
-			return u.refer(e, req, tx)
+			return u.refer(e, req, tx, visit)
 		}
-		return u.invite(e, req, tx)
+		return u.invite(e, req, tx, visit)
 	}
 	if tag, _ := req.To().Params.Get("tag"); tag != "" {
-		return u.inDialog(req, tx, tag)
+		return u.inDialog(req, tx, tag, visit)
 	}
 	switch req.Method {
 	case sipgo.OPTIONS:
@@ -77,10 +88,14 @@ func (u *UA) route(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 }
 
 // inDialog hands a request to its call and waits until it is answered.
-func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) error {
+func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string, visit *visit) error {
 	remoteTag, _ := req.From().Params.Get("tag")
 	id := dialogID{req.CallID().Value(), localTag, remoteTag}
 	call := u.find(id)
+	if call == nil && u.saidGoodbye(id, req) {
+		u.answer(tx, u.response(req, sipgo.StatusOK, "OK"))
+		return nil
+	}
 	if call == nil {
 		return u.inHome(id, req, tx)
 	}
@@ -91,6 +106,7 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) e
 	if !call.post(func() { call.receive(in) }) {
 		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
+	visit.leave()
 	for {
 		select {
 		case ack := <-tx.Acks(): // with the re-INVITE's own branch; see invite
@@ -113,7 +129,7 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string) e
 }
 
 // invite starts a call and stays with its transaction until the ACK.
-func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
+func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx, visit *visit) error {
 	call, err := newCall(u, e, req, tx)
 	if err != nil && u.knows(req) {
 		return nil // a duplicate that outlived its transaction: what it was to replace may be gone
@@ -128,20 +144,31 @@ func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 		return err
 	}
 	tx.Respond(u.response(req, sipgo.StatusTrying, "Trying"))
+	return u.attend(call, tx, visit)
+}
+
+// attend has a call begin, and stays with the transaction of its INVITE.
+func (u *UA) attend(call *Call, tx *sipgo.ServerTx, visit *visit) error {
 	// The function must not hold the call: sipgo keeps it for 32 s.
-	if !tx.OnCancel(func(cancel *sipgo.Request) { u.onCancel(inviteKey(cancel)) }) {
-		if !errors.Is(tx.Err(), sipgo.ErrTransactionCanceled) {
+	noted := tx.OnCancel(func(cancel *sipgo.Request) {
+		u.onCancel(inviteKey(cancel))
+		u.answered(tx) // by sipgo, as soon as this returns
+	})
+	if !noted {
+		u.answered(tx)
+		if !errors.Is(tx.Err(), sipgo.ErrTransactionCanceled) && !call.restored {
 			// The 100 could not be sent, and that has cost the transaction its life.
 			u.abandon(call)
 			return nil
 		}
-		call.cancelled.Store(true)
+		call.cancelled.Store(call.cancelled.Load() || errors.Is(tx.Err(), sipgo.ErrTransactionCanceled))
 	}
 	if call.overtaken != nil {
 		<-call.overtaken.answered
 		call.cancelled.Store(true)
 	}
 	call.start()
+	visit.leave()
 	for {
 		select {
 		case ack := <-tx.Acks():
@@ -156,12 +183,12 @@ func (u *UA) invite(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 
 // cancel answers a CANCEL for which sipgo knows no INVITE: it was handled
 // before its INVITE, or there is none (RFC 3261 section 9.2).
-func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx) error {
+func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx, visit *visit) error {
 	key := inviteKey(req)
 	u.mu.Lock()
 	if u.invites[key] != nil {
 		u.mu.Unlock()
-		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
+		u.answer(tx, u.response(req, sipgo.StatusOK, "OK"))
 		u.onCancel(key)
 		return nil
 	}
@@ -170,11 +197,12 @@ func (u *UA) cancel(req *sipgo.Request, tx *sipgo.ServerTx) error {
 	u.overtook[key] = waiting
 	u.mu.Unlock()
 
+	visit.leave()
 	timer := time.NewTimer(overtakenFor)
 	defer timer.Stop()
 	select {
 	case <-waiting.found:
-		tx.Respond(u.response(req, sipgo.StatusOK, "OK"))
+		u.answer(tx, u.response(req, sipgo.StatusOK, "OK"))
 		return nil
 	case <-timer.C:
 	case <-u.closed:
@@ -216,7 +244,7 @@ func (u *UA) options(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error 
 		}
 		res.AppendHeader(contact)
 	}
-	tx.Respond(res)
+	u.answer(tx, res)
 	return nil
 }
 

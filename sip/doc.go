@@ -26,7 +26,8 @@
 // Words: a Dialog is RFC 3261 section 12 state as plain data; a Call is one
 // dialog, the session agreed in it and its media.Leg; an endpoint is one
 // listening socket with sipgo's layers on it; the gate stands between a socket
-// and sipgo and lets in only what sipgo may see.
+// and sipgo and lets in only what sipgo may see; so does the doorman over TCP,
+// where each connection is a line.
 //
 // Ownership: all state of a call is touched by one goroutine at a time,
 // Call.run, which executes functions sent to its mailbox, keeps its timers as
@@ -37,6 +38,11 @@
 // channels. Whoever got a call by Invite sees it through to its end; its leg is
 // closed when it ends. What is left of an INVITE after its final answer, an
 // aftermath, belongs to the UA for 32 s.
+//
+// A user agent can be paused and written down (Pause, Save), and another one,
+// in another process, goes on with all of that on the same sockets
+// (Config.Saved). Its stillness is what everybody enters before anything is
+// changed or sent.
 //
 // sipgo's own dialog types are not used: they cannot be rebuilt in another
 // process, do not follow a changed remote target, do not retransmit a 2xx as

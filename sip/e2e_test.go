@@ -58,7 +58,13 @@ func inRealWorld(t *testing.T, story func(w *world, addrs map[string]string), ch
 	for _, change := range changes {
 		change(&config)
 	}
-	ua, err := New(config, w.answerAll)
+	ua, err := New(config, func(ctx context.Context, call *Call) {
+		if serves := w.serves.Load(); serves != nil {
+			(*serves)(ctx, call)
+			return
+		}
+		w.answerAll(ctx, call)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

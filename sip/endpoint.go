@@ -40,7 +40,11 @@ type endpoint struct {
 	advertise   netip.Addr
 	secret      [16]byte // seeds our tags; see arrived
 	guard       *gate
+	door        *doorman // nil over UDP
 	connections connections
+	coming      coming
+	still       *stillness            // the user agent's
+	asking      *atomic.Int64         // likewise
 	responses   func(*sipgo.Response) // gets each response, in the order of their coming; must not block
 	closed      atomic.Bool
 	counters    *Counters
@@ -68,13 +72,18 @@ var messages = parser()
 
 func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	library()
-	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log, responses: u.responded}
+	e := &endpoint{listener: listener, advertise: u.config.Advertise, secret: u.secret, counters: &u.Counters, log: u.log, responses: u.responded, still: &u.still, asking: &u.asking}
 	guard := &gate{
 		PacketConn: listener.Packet, trusted: u.config.Trusted, log: u.log, counters: &u.Counters,
 		strange: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
 		failed:  u.undeliverable,
 	}
 	e.guard = guard
+	e.coming.lost = func(n int) {
+		guard.strange.Do(func() {
+			u.log.Warn("requests were read, but never came to be served", "listener", listener.Name, "requests", n)
+		})
+	}
 	var address net.Addr
 	if listener.Packet != nil {
 		e.network = "UDP"
@@ -86,7 +95,8 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 		e.network = "TCP"
 		classify(listener.Stream)
 		address = listener.Stream.Addr()
-		e.listener.Stream = newDoorman(listener.Stream, guard)
+		e.door = newDoorman(listener.Stream, guard)
+		e.listener.Stream = e.door
 	}
 	local, err := netip.ParseAddrPort(address.String())
 	if err != nil {
@@ -97,7 +107,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	e.transport = sipgo.NewTransportLayer(net.DefaultResolver, parser(), nil,
 		sipgo.WithTransportLayerLogger(quiet),
-		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime, DialerCreate: dialer}}))
+		sipgo.WithTransportLayerTransports(sipgo.TransportsConfig{TCP: &sipgo.TransportTCP{WriteTimeout: writeTime, DialerCreate: leadOnly}}))
 	guard.sources = func() int { return e.transport.Pool("udp").Size() }
 	// Our hook is registered before the transaction layer's, and both run on
 	// the reading goroutine: a message is still ours alone here.
@@ -113,6 +123,7 @@ func newEndpoint(u *UA, listener Listener) (*endpoint, error) {
 // serve reads the socket until closed is. sipgo's listener may end before that,
 // see gate.crowded; the socket lives on and is served again.
 func (e *endpoint) serve(closed <-chan struct{}) {
+	defer e.guard.parking.gone()
 	for {
 		if e.listener.Packet != nil {
 			e.transport.ServeUDP(e.listener.Packet)
@@ -185,6 +196,7 @@ func (e *endpoint) arrived(msg sipgo.Message) {
 	if to := req.To(); (makesDialogs(req) || req.IsCancel()) && to != nil && !to.Params.Has("tag") {
 		to.Params.Add("tag", e.tag(req))
 	}
+	e.coming.read(req) // as sipgo will see it
 }
 
 // recovered keeps a panic from ending the reading of the socket. To be deferred.
@@ -237,26 +249,43 @@ func inviteKey(req *sipgo.Request) string {
 	return callID + "\n" + from + "\n" + strconv.FormatUint(uint64(cseq), 10) + "\n" + branch + "\n" + sentBy
 }
 
-// send transmits a request that has no transaction: an ACK to a 2xx.
+// send transmits a request that has no transaction: an ACK to a 2xx. Over TCP a
+// connection may have to be made first.
 func (e *endpoint) send(d *Dialog, req *sipgo.Request) error {
-	if e.closed.Load() {
-		return net.ErrClosed
-	}
-	e.address(d, req)
-	return e.transport.WriteMsg(req)
+	ctx, cancel := context.WithTimeout(context.Background(), 64*t1)
+	defer cancel()
+	return e.sendWithin(ctx, d, req)
 }
 
-// sendWithin is send where a connection has to be made first, for as long as
-// ctx allows.
+// sendWithin is send for as long as ctx allows. Over TCP it is for a goroutine
+// that is not in the middle of something else; see stillness.
 func (e *endpoint) sendWithin(ctx context.Context, d *Dialog, req *sipgo.Request) error {
 	if e.closed.Load() {
 		return net.ErrClosed
 	}
 	e.address(d, req)
-	if err := e.connect(ctx, req); err != nil {
-		return err
+	if e.network == "TCP" {
+		if err := e.connect(ctx, req); err != nil {
+			return err
+		}
+		e.still.enter()
+		defer e.still.leave()
 	}
 	return e.transport.WriteMsg(req)
+}
+
+// put sends a response that has no transaction, or none any more.
+func (e *endpoint) put(res *sipgo.Response) error {
+	if e.closed.Load() {
+		return net.ErrClosed
+	}
+	to, err := netip.ParseAddrPort(res.Destination())
+	if e.network != "UDP" || err != nil {
+		return e.transport.WriteMsg(res)
+	}
+	// sipgo knows only those that it has heard of.
+	_, err = e.guard.WriteTo([]byte(res.String()), net.UDPAddrFromAddrPort(to))
+	return err
 }
 
 // connected tells whether there is a TCP connection to an address.
@@ -277,13 +306,17 @@ func (e *endpoint) request(ctx context.Context, d *Dialog, req *sipgo.Request, a
 	if e.closed.Load() {
 		return nil, net.ErrClosed // sipgo would open a socket of its own
 	}
+	e.asking.Add(1)
+	defer e.asking.Add(-1)
 	e.address(d, req)
 	if e.network == "TCP" {
 		if err := e.connect(ctx, req); err != nil {
 			return nil, err
 		}
 	}
+	e.still.enter()
 	tx, err := e.txs.Request(ctx, req)
+	e.still.leave()
 	if err != nil {
 		return nil, err
 	}

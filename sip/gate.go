@@ -29,6 +29,8 @@ type gate struct {
 	failed   func(to netip.AddrPort, err error) // told what ICMP says of a datagram of ours; must not block
 	renewing atomic.Bool                        // the listener ends only to begin anew
 	received int                                // datagrams since the last look at it
+	parking  parking                            // where the reader stays while the user agent is paused
+	again    []again                            // read by the reader before all else; set before it begins
 }
 
 // mostSources is how many source addresses sipgo may remember. It forgets none
@@ -58,8 +60,12 @@ type Counters struct {
 // net.ErrClosed: any other one would end the listener for good.
 func (g *gate) ReadFrom(buf []byte) (int, net.Addr, error) {
 	for {
+		g.parking.pass()
+		if n, source, ok := g.repeated(buf); ok {
+			return n, source, nil
+		}
 		n, source, err := g.PacketConn.ReadFrom(buf)
-		if err != nil && g.ofAnother(err) {
+		if err != nil && (woken(err) || g.ofAnother(err)) {
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {

@@ -38,10 +38,12 @@ func (h *home) takes(req *sipgo.Request) error {
 
 // notify sends a NOTIFY and returns its final answer.
 func (h *home) notify(u *UA, fill func(*sipgo.Request)) (*sipgo.Response, error) {
+	u.still.enter()
 	h.mu.Lock()
 	req, err := h.dialog.request(sipgo.NOTIFY)
 	dialog := h.dialog
 	h.mu.Unlock()
+	u.still.leave()
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +70,7 @@ func (h *home) notify(u *UA, fill func(*sipgo.Request)) (*sipgo.Response, error)
 			}
 			return nil, err
 		}
+		u.still.enter()
 		h.mu.Lock()
 		again := h.login.challenged(res, challenges)
 		if again {
@@ -75,6 +78,7 @@ func (h *home) notify(u *UA, fill func(*sipgo.Request)) (*sipgo.Response, error)
 			req = h.login.anew(req, h.dialog.LocalCSeq)
 		}
 		h.mu.Unlock()
+		u.still.leave()
 		if !again {
 			return res, nil
 		}
@@ -96,7 +100,7 @@ func (c *Call) notify(fill func(*sipgo.Request)) (res *sipgo.Response, err error
 			return
 		}
 		fill(req)
-		c.ask(req, func(res *sipgo.Response, err error) { answers <- answer{res, err} })
+		c.askWithin(context.Background(), toTell, req, func(res *sipgo.Response, err error) { answers <- answer{res, err} })
 	}) {
 		return nil, nil, false
 	}

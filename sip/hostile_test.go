@@ -173,7 +173,7 @@ func TestEmptyLinesBeforeAMessage(t *testing.T) {
 
 // flaky is a wire that fails to send the first message with some beginning.
 type flaky struct {
-	*wire
+	*end
 	beginning string
 	failed    atomic.Bool
 }
@@ -182,12 +182,12 @@ func (f *flaky) WriteTo(b []byte, to net.Addr) (int, error) {
 	if strings.HasPrefix(string(b), f.beginning) && f.failed.CompareAndSwap(false, true) {
 		return 0, errors.New("sendto: no buffer space available")
 	}
-	return f.wire.WriteTo(b, to)
+	return f.end.WriteTo(b, to)
 }
 
 // onceUnsent makes the wire fail to send the first response with a status.
 func onceUnsent(c *Config, status string) *flaky {
-	f := &flaky{wire: c.Listeners[0].Packet.(*wire), beginning: "SIP/2.0 " + status}
+	f := &flaky{end: c.Listeners[0].Packet.(*end), beginning: "SIP/2.0 " + status}
 	c.Listeners[0].Packet = f
 	return f
 }

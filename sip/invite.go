@@ -26,6 +26,8 @@ func (u *UA) Invite(ctx context.Context, target Target) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	u.still.enter()
+	defer u.still.leave()
 	c := newOutgoing(u, way, target, &uri)
 	if err := c.openLeg(nil); err != nil {
 		return nil, errors.Unwrap(err)

@@ -11,9 +11,15 @@ type mailbox struct {
 	mu     sync.Mutex
 	serve  func() // the goroutine; nil before start
 	there  bool   // it is
-	work   []func()
+	work   []work
 	rung   bool // there may be something to do besides work
 	closed bool
+}
+
+// work is one of those functions.
+type work struct {
+	do    func()
+	order *OrderImage // what it does, if it is what the program wants; nil: it does something else
 }
 
 // mostWaiting is how many functions may wait before further requests of the
@@ -30,13 +36,15 @@ func (m *mailbox) start(serve func()) {
 }
 
 // put adds a function; false when the mailbox is closed: then it never runs.
-func (m *mailbox) put(f func()) bool {
+func (m *mailbox) put(f func()) bool { return m.add(work{do: f}) }
+
+func (m *mailbox) add(w work) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return false
 	}
-	m.work = append(m.work, f)
+	m.work = append(m.work, w)
 	m.wake()
 	return true
 }
@@ -65,10 +73,25 @@ func (m *mailbox) take() func() {
 		m.work = nil
 		return nil
 	}
-	f := m.work[0]
-	m.work[0] = nil
+	f := m.work[0].do
+	m.work[0] = work{}
 	m.work = m.work[1:]
 	return f
+}
+
+// left is what waits: what the program wants, and whether there is anything
+// else.
+func (m *mailbox) left() (orders []OrderImage, more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.work {
+		if w.order != nil {
+			orders = append(orders, *w.order)
+		} else {
+			more = true
+		}
+	}
+	return orders, more
 }
 
 // rest says that the goroutine has to end, because there is nothing to do.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ type wire struct {
 	local  net.Addr
 	in     chan datagram
 	closed chan struct{}
+	trying atomic.Int64 // answers 100 that were written
 
 	mu    sync.Mutex
 	peers map[string]chan string
@@ -51,6 +53,9 @@ func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (w *wire) WriteTo(b []byte, to net.Addr) (int, error) {
+	if strings.HasPrefix(string(b), "SIP/2.0 100 ") {
+		w.trying.Add(1)
+	}
 	w.mu.Lock()
 	inbox := w.peers[to.String()]
 	w.mu.Unlock()
@@ -102,6 +107,14 @@ type world struct {
 	ua    *UA
 	wire  *wire
 	calls chan *Call // those that the default handler has taken
+
+	config  Config
+	handler Handler
+	dead    []*UA // those that have handed over
+
+	serves atomic.Pointer[Handler] // in the place of answerAll, in the real world; nil: that
+
+	begins func(*UA) // has something done to each that takes over, before it starts; nil: nothing
 }
 
 const server = "127.0.0.1:5060"
@@ -114,7 +127,7 @@ func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world))
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, wire: newWire(server), calls: make(chan *Call, 64)}
 		config := Config{
-			Listeners: []Listener{{Name: "udp://" + server, Packet: w.wire}},
+			Listeners: []Listener{{Name: "udp://" + server, Packet: w.end()}},
 			Media:     noMedia{},
 			Trusted:   []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			UserAgent: "sipconf/test",
@@ -128,9 +141,10 @@ func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world))
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.ua = ua
+		w.ua, w.config, w.handler = ua, config, handler
 		ua.Start()
 		defer func() {
+			ua := w.ua
 			if ua.Calls() == 0 && len(ua.Subscriptions()) == 0 && !t.Failed() {
 				time.Sleep(70 * time.Second) // fake: 64 T1 twice, a request that nobody answers and what it brings about
 				if client, server := transactions(ua); client != 0 || server != 0 {
@@ -140,6 +154,7 @@ func inWorld(t *testing.T, change func(*Config, *Handler), story func(w *world))
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			ua.Close(ctx, "test over")
+			w.buries()
 			time.Sleep(time.Minute) // fake: sipgo's transactions of 32 s end
 			if n := ua.Calls(); n != 0 {
 				t.Errorf("%d calls left", n)

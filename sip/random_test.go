@@ -3,12 +3,14 @@ package sip
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+	"github.com/sipconf/sipconf/media"
 )
 
 // affair is an attempt whose peers do what comes into their heads: phones
@@ -27,6 +29,7 @@ type affair struct {
 	said   []string       // what has happened, for the report
 
 	provisional, final bool // what the INVITE has had
+	handovers          bool // other user agents take over
 }
 
 // forked is one of the phones.
@@ -42,11 +45,16 @@ type forked struct {
 // TestAnythingMayHappen: whatever peers do, each 200 gets its ACK, each dialog
 // but that of the call its BYE, no CANCEL goes before a provisional response,
 // numbers rise, and nothing is left in the end.
-func TestAnythingMayHappen(t *testing.T) {
-	for seed := range uint64(300) {
+func TestAnythingMayHappen(t *testing.T) { anythingMayHappen(t, 300, false) }
+
+// TestAnythingMayHappenDuringHandovers: and that while one user agent after the other takes over.
+func TestAnythingMayHappenDuringHandovers(t *testing.T) { anythingMayHappen(t, 300, true) }
+
+func anythingMayHappen(t *testing.T, seeds uint64, handovers bool) {
+	for seed := range seeds {
 		legs := &watched{}
 		inWorld(t, func(c *Config, _ *Handler) { c.Media = legs }, func(w *world) {
-			x := &affair{t: t, w: w, rand: rand.New(rand.NewPCG(seed, 1)), legs: legs}
+			x := &affair{t: t, w: w, rand: rand.New(rand.NewPCG(seed, 1)), legs: legs, handovers: handovers}
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d:\n%s", seed, strings.Join(x.said, "\n"))
@@ -67,6 +75,9 @@ func (x *affair) run() {
 	x.reads()
 	for range 3 + x.rand.IntN(12) {
 		x.happens()
+		if x.handovers && x.rand.IntN(3) == 0 {
+			x.handsOver()
+		}
 		if x.rand.IntN(3) > 0 { // else several at once
 			synctest.Wait()
 			x.reads()
@@ -79,6 +90,31 @@ func (x *affair) run() {
 		x.reads()
 	}
 	x.check()
+}
+
+// handsOver has another user agent go on with the attempt.
+func (x *affair) handsOver() {
+	x.does("another one takes over")
+	open := make(map[netip.AddrPort]bool)
+	for _, conn := range x.legs.conns {
+		open[conn.addr] = !conn.closed.Load()
+	}
+	x.legs.conns = nil
+	x.w.handsOver(func(c *Config) {
+		c.Legs = func(local netip.AddrPort) *media.Leg {
+			if !open[local] {
+				return nil
+			}
+			conn := &watchedConn{noConn: noConn{local}}
+			x.legs.conns = append(x.legs.conns, conn)
+			return media.NewLeg(media.LegConfig{}, conn)
+		}
+	})
+	for _, c := range x.w.ua.restored {
+		if c.ID() == x.a.ID() {
+			x.a = c.attempt
+		}
+	}
 }
 
 // happens is one thing.

@@ -39,9 +39,9 @@ type Referral struct {
 	id      string // Call-ID
 
 	mu       sync.Mutex
-	answered bool // it has its final response
-	accepted bool // and that was 202
-	finished bool
+	answered bool          // it has its final response
+	accepted bool          // and that was 202
+	final    int           // the status that it has ended with; 0: it has not
 	done     chan struct{} // see Told
 }
 
@@ -52,7 +52,7 @@ const referTime = 10 * time.Minute
 const mostRefers = 500
 
 // refer serves a REFER outside of any dialog: accepted, it makes one.
-func (u *UA) refer(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
+func (u *UA) refer(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx, visit *visit) error {
 	dialog, err := u.newDialogOf(e, req)
 	if err != nil {
 		return err
@@ -66,12 +66,13 @@ func (u *UA) refer(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	done := make(chan struct{})
 	r.claim = func() bool { return true }
 	r.respond = func(res *sipgo.Response) {
-		tx.Respond(res)
+		u.answer(tx, res)
 		close(done)
 	}
 	if err := u.handle(r); err != nil {
 		return err
 	}
+	visit.leave()
 	<-done
 	return nil
 }
@@ -160,12 +161,15 @@ func (u *UA) handle(r *Referral) error {
 		return refuse(sipgo.StatusTemporarilyUnavailable, "Too Many Referrals", "Retry-After", "10")
 	}
 	u.refers++
-	u.referring.Go(func() { r.handled() }) // ends when the handler returns; Close waits
+	u.referrals[r] = struct{}{}
+	u.referring.Go(func() { r.SeeThrough(func() { u.config.Refer(u.works, r) }) }) // ends when the handler returns; Close waits
 	return nil
 }
 
-// handled runs the handler and completes what it has left undone.
-func (r *Referral) handled() {
+// SeeThrough runs what sees a REFER through, on this goroutine, and completes what
+// that has left undone. The handler's it runs itself; of RestoredReferrals whoever
+// takes one over runs his own, and until it returns the next process is told of it.
+func (r *Referral) SeeThrough(see func()) {
 	u := r.ua
 	defer func() {
 		if p := recover(); p != nil {
@@ -177,8 +181,9 @@ func (r *Referral) handled() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.refers--
+		delete(u.referrals, r)
 	}()
-	u.config.Refer(u.works, r)
+	see()
 }
 
 // ID is the Call-ID of the REFER: within a call, that of the call.
@@ -190,6 +195,8 @@ func (r *Referral) Call() *Call { return r.call }
 // Accept says that what is asked for will be tried. False: he who asks cannot
 // be told, or his call has ended meanwhile, so that it was refused.
 func (r *Referral) Accept() bool {
+	r.ua.still.enter()
+	defer r.ua.still.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.answered {
@@ -228,6 +235,8 @@ func (r *Referral) Accept() bool {
 
 // Refuse refuses a REFER that has not been accepted; later it does nothing.
 func (r *Referral) Refuse(code int, reason string) {
+	r.ua.still.enter()
+	defer r.ua.still.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.answered {
@@ -246,6 +255,13 @@ func (r *Referral) Progress(code int, reason string) { r.report(code, reason, fa
 // Finish says how what was accepted has ended: 200 is well. The first word counts.
 func (r *Referral) Finish(code int, reason string) { r.report(code, reason, true) }
 
+// Final is the status that Finish was called with first; 0: it was not.
+func (r *Referral) Final() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.final
+}
+
 // Told is closed when he who has asked has answered the NOTIFY that says how it
 // has ended, or will get none. A call that the REFER has come in is not to be
 // hung up before: to a PBX that means that it has failed.
@@ -254,10 +270,12 @@ func (r *Referral) Told() <-chan struct{} { return r.done }
 func (r *Referral) report(code int, reason string, final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.accepted || r.finished {
+	if !r.accepted || r.final != 0 {
 		return
 	}
-	r.finished = final
+	if final {
+		r.final = code
+	}
 	if r.quiet {
 		if final {
 			close(r.done)

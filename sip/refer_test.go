@@ -253,7 +253,7 @@ func TestWhoHasReferredHangsUpBeforeItIsDecided(t *testing.T) {
 			wantHeader(t, p.wants(481), "CSeq", "2 REFER")
 			if !accepts {
 				r.Refuse(486, "Busy Here")
-			} else if r.Accept() || r.Accept() {
+			} else if first, again := r.Accept(), r.Accept(); first || again {
 				t.Error("it is accepted")
 			}
 			wantTold(t, r, true)

@@ -109,8 +109,11 @@ func (u *UA) findReplaced(r replaces) *Call {
 	return call
 }
 
-// mayBeReplaced says what stands in the way of taking the place of a call.
+// mayBeReplaced says what stands in the way of taking the place of a call. Who
+// asks is inside of the user agent, and comes out while the call is asked.
 func (c *Call) mayBeReplaced(r replaces) error {
+	c.ua.still.leave()
+	defer c.ua.still.enter()
 	verdict := make(chan error, 1)
 	if !c.post(func() { verdict <- c.judgeReplaces(r) }) {
 		return refuse(sipgo.StatusGlobalDecline, "Declined")

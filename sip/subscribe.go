@@ -19,7 +19,7 @@ func (u *UA) subscribe(e *endpoint, req *sipgo.Request, tx *sipgo.ServerTx) erro
 	}
 	s := &subscription{contact: dialog.contact(), home: &home{endpoint: e, dialog: dialog}}
 	s.Of, s.Source = dialog.id(), req.Source()
-	return u.begin(s, req, "", func(res *sipgo.Response) { tx.Respond(res) })
+	return u.begin(s, req, "", func(res *sipgo.Response) { u.answer(tx, res) })
 }
 
 // newDialogOf is the dialog that accepting a request makes (RFC 3261 section
@@ -134,14 +134,14 @@ func (u *UA) inHome(of dialogID, req *sipgo.Request, tx *sipgo.ServerTx) error {
 	switch req.Method {
 	case sipgo.SUBSCRIBE:
 	case sipgo.OPTIONS:
-		tx.Respond(u.abilities(req))
+		u.answer(tx, u.abilities(req))
 		return nil
 	case sipgo.NOTIFY:
 		return noSubscription()
 	default:
 		return refuse(sipgo.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
-	known, err := u.resubscribe(of, req, func(res *sipgo.Response) { tx.Respond(res) })
+	known, err := u.resubscribe(of, req, func(res *sipgo.Response) { u.answer(tx, res) })
 	if err == nil && !known {
 		return noSubscription()
 	}

@@ -73,6 +73,13 @@ func without[K comparable](lists map[K][]*subscription, key K, s *subscription) 
 	}
 }
 
+// every is all there are.
+func (l *subscriptions) every() []*subscription {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.all))
+}
+
 // in are the subscriptions of a dialog.
 func (l *subscriptions) in(id dialogID) []*subscription {
 	l.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -39,6 +40,12 @@ type Config struct {
 	Packages []Package       // of what somebody may be told (RFC 6665): conference and dialog
 	Refer    ReferralHandler // what becomes of a REFER; nil: all are declined
 
+	// What another process has left, by UA.Save; nil: nothing. Its listeners, its
+	// sockets and its media are this one's now.
+	Saved       *Image
+	Legs        func(local netip.AddrPort) *media.Leg // those of Saved's calls, by where they receive RTP; nil: it is closed
+	Descriptors []int                                 // of Saved.Lines, in their order; they are New's, also when it fails
+
 	Log *slog.Logger // nil: discarded
 }
 
@@ -64,7 +71,17 @@ type UA struct {
 	works         context.Context
 	stopWork      context.CancelFunc // ends works: the UA is being closed
 
-	names resolver
+	names     resolver
+	still     stillness
+	receiving atomic.Int64 // late answers that are being acknowledged
+	asking    atomic.Int64 // requests of ours, but for INVITEs that begin a call, that have no answer yet
+
+	descriptors          []int   // of the lines that were saved; see Descriptors
+	restored             []*Call // those of Config.Saved, in its order
+	beginning            []*Call // those that Start begins; the INVITEs of the others do
+	resumedReferrals     []*Referral
+	resumedSubscriptions []*subscription
+	resumedPartings      []*parting
 
 	mu       sync.Mutex
 	draining bool
@@ -77,6 +94,13 @@ type UA struct {
 	late     map[string]*aftermath // those that have had it within the last 32 s
 	refers   int                   // REFERs whose handlers have not returned
 	watches  map[*watch]struct{}
+
+	before map[answerKey]AnswerImage // what other processes have answered; nobody changes it after New
+
+	partings  map[*parting]struct{}  // BYEs that no call waits for
+	goodbyes  map[dialogID]goodbye   // those of peers, within the last 32 s
+	referrals map[*Referral]struct{} // those whose handlers have not returned
+	resuming  map[string]*Call       // restored ones, whose INVITEs are to come once more, by inviteKey
 
 	running sync.WaitGroup // endpoints
 	alive   sync.WaitGroup // calls
@@ -101,19 +125,39 @@ func New(config Config, handler Handler) (*UA, error) {
 		names: net.DefaultResolver,
 		all:   map[*Call]struct{}{}, calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]seen{},
 		overtook: map[string]*overtaker{}, outgoing: map[string]*Call{}, late: map[string]*aftermath{}, watches: map[*watch]struct{}{},
-		closed: make(chan struct{}),
+		closed:   make(chan struct{}),
+		partings: map[*parting]struct{}{}, goodbyes: map[dialogID]goodbye{}, referrals: map[*Referral]struct{}{}, resuming: map[string]*Call{},
 	}
 	u.shut = sync.OnceFunc(func() { close(u.closed) })
 	u.works, u.stopWork = context.WithCancel(context.Background())
 	rand.Read(u.secret[:])
-	for _, listener := range config.Listeners {
+	if config.Saved != nil {
+		u.secret = config.Saved.Secret
+	}
+	if err := u.listen(config.Listeners, config.Saved); err != nil {
+		closeDescriptors(config.Descriptors)
+		return nil, err
+	}
+	if config.Saved != nil {
+		u.adoptLines(config.Saved.Lines, config.Descriptors)
+		u.config.Saved, u.config.Descriptors = nil, nil // it is large
+	}
+	return u, nil
+}
+
+// listen makes the endpoints, and what was saved of their dialogs.
+func (u *UA) listen(listeners []Listener, saved *Image) error {
+	for _, listener := range listeners {
 		e, err := newEndpoint(u, listener)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		u.endpoints = append(u.endpoints, e)
 	}
-	return u, nil
+	if saved == nil {
+		return nil
+	}
+	return u.restore(saved)
 }
 
 // Start reads the listeners. It returns when requests may be sent from them.
@@ -124,6 +168,10 @@ func (u *UA) Start() {
 	for _, e := range u.endpoints {
 		e.ready()
 	}
+	for _, e := range u.endpoints {
+		e.resumeLines() // those of the process before
+	}
+	u.goOn()
 }
 
 // endpointFor finds the endpoint that a request in a dialog leaves from: the
@@ -164,6 +212,7 @@ func (u *UA) Calls() int {
 // listeners. The error is ctx's when calls were left.
 func (u *UA) Close(ctx context.Context, reason string) error {
 	u.Drain()
+	u.Resume()
 	u.stopWork()
 	u.endSubscriptions()
 	for _, call := range u.snapshot() {
@@ -239,7 +288,7 @@ func (u *UA) register(call *Call) error {
 	}
 	u.calls[call.id] = call
 	u.invites[call.inviteKey] = call
-	u.merges[call.merge] = seen{call.inviteKey, true}
+	u.merges[call.merge] = seen{call.inviteKey, true, time.Time{}}
 	u.all[call] = struct{}{}
 	u.alive.Add(1)
 	if cancel := u.overtook[call.inviteKey]; cancel != nil {
@@ -274,7 +323,7 @@ func (u *UA) forget(call *Call) {
 		u.strike(call)
 		return
 	}
-	merge, over := call.merge, seen{call.inviteKey, false}
+	merge, over := call.merge, seen{call.inviteKey, false, time.Now().Add(64 * t1)}
 	ours := u.merges[merge].inviteKey == call.inviteKey
 	u.drop(call)
 	if !ours {
@@ -282,8 +331,13 @@ func (u *UA) forget(call *Call) {
 	}
 	// A duplicate of the INVITE may still be on its way (RFC 6026 section 7.1);
 	// sipgo's transaction, which would absorb it, went with the ACK.
+	u.overlook(merge, over)
+}
+
+// overlook has duplicates of an INVITE do nothing for a time. The lock is held.
+func (u *UA) overlook(merge mergeKey, over seen) {
 	u.merges[merge] = over
-	time.AfterFunc(64*t1, func() {
+	time.AfterFunc(time.Until(over.until), func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		if u.merges[merge] == over {
@@ -298,7 +352,7 @@ func (u *UA) conclude(call *Call) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.merges[call.merge].inviteKey == call.inviteKey {
-		u.merges[call.merge] = seen{call.inviteKey, false}
+		u.merges[call.merge] = seen{call.inviteKey, false, time.Time{}}
 	}
 }
 
@@ -376,12 +430,25 @@ func (u *UA) remember(branch string, late *aftermath) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.outgoing, branch)
+	late.until = time.Now().Add(64 * t1)
+	u.keepLate(branch, late)
+}
+
+// keepLate is remember with the lock held, until it is time.
+func (u *UA) keepLate(branch string, late *aftermath) {
 	u.late[branch] = late
-	time.AfterFunc(64*t1, func() {
+	time.AfterFunc(time.Until(late.until), func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		delete(u.late, branch)
 	})
+}
+
+// answered says that a request has its final answer, whatever endpoint it came by.
+func (u *UA) answered(tx *sipgo.ServerTx) {
+	for _, e := range u.endpoints {
+		e.coming.answered(tx)
+	}
 }
 
 func (u *UA) find(id dialogID) *Call {
@@ -394,6 +461,7 @@ func (u *UA) find(id dialogID) *Call {
 type seen struct {
 	inviteKey string
 	ongoing   bool
+	until     time.Time // when it may be forgotten; zero: not before its call
 }
 
 // mergeKey is what requests that took different ways have in common.
