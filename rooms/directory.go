@@ -22,7 +22,8 @@ var (
 
 // Engine is where rooms get their clocks; *media.Engine is one.
 type Engine interface {
-	Loop() *media.Loop // where the next room goes
+	Loop() *media.Loop               // where the next room goes
+	Numbered(number int) *media.Loop // where one goes that had the loop with that number in another process
 }
 
 // Config is what a Directory needs. Immutable after NewDirectory.
@@ -70,6 +71,7 @@ type Directory struct {
 	recordings    map[*Recording]struct{} // that are not over
 	recordingLost uint64                  // samples, of those that are
 	recorders     sync.WaitGroup          // their goroutines
+	tapes         gate                    // through which they come to these
 }
 
 // NewDirectory makes an empty directory and starts its journal. Close ends it.

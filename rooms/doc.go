@@ -22,7 +22,7 @@
 // inside a room and a participant is touched only on the room's media.Loop, by Tick (and the hands that
 // help with it) and by functions that are sent there with Do. These do not block, log or call back. What happens leaves the loop as
 // an Event in a bounded queue. Rooms and participants hold no closures, channels or contexts, so that
-// they can be written down for the next binary.
+// they can be written down for the next binary: an [Image].
 //
 // Goroutines: the journal, which NewDirectory starts and Close ends, and one for each recording, which Record starts and which
 // ends with it; Close waits for both.

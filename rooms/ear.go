@@ -83,7 +83,7 @@ const (
 func (e *ear) listen(to Listening) {
 	e.To = to
 	e.Told, e.First, e.On, e.Waited, e.Begun, e.Since, e.Said = false, false, false, 0, false, 0, 0
-	if to == ForQuestion && e.Voice.talking && !e.Learns && e.Age <= earMost {
+	if to == ForQuestion && e.Voice.Talking && !e.Learns && e.Age <= earMost {
 		e.begin() // he was quick
 	}
 	e.Spoke = e.Spoke && e.Quiet < earBreath // what has ended before is nothing that is waited for
@@ -105,7 +105,7 @@ func (e *ear) frame(level int) (told tidings) {
 	if !loud {
 		level = silence
 	}
-	began := e.Voice.frame(level) && e.Voice.talking
+	began := e.Voice.frame(level) && e.Voice.Talking
 	if e.Age++; began {
 		e.Age = lead
 	}
@@ -155,7 +155,7 @@ const lead = talkFrames + 1
 
 // learn remembers what he says.
 func (e *ear) learn(began, loud bool) {
-	switch e.Learns = e.Learns && e.Voice.talking; {
+	switch e.Learns = e.Learns && e.Voice.Talking; {
 	case began:
 		e.begin()
 	case e.Learns:
@@ -219,7 +219,7 @@ func (e *ear) goesOn() bool {
 		return !e.may()
 	case e.Begun:
 		return e.Waited >= earWait
-	case e.Voice.talking: // still
+	case e.Voice.Talking: // still
 		return e.Waited >= earEndure || e.Waited == earSilent && flat(e.Recent[:])
 	}
 	return e.Waited >= earWait

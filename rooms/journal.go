@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type journal struct {
 	onEvent func(Event) // nil: nobody asked
 	broken  func(Event) // is told of an event of which onEvent has made a panic
 
+	asked   chan flush
 	stop    chan struct{}
 	once    sync.Once
 	done    sync.WaitGroup
@@ -27,9 +29,15 @@ type journal struct {
 	panics  atomic.Uint64
 }
 
+// flush asks for all events up to a position of the queue.
+type flush struct {
+	upTo uint64
+	done chan struct{} // closed when they have been told
+}
+
 // newJournal starts the goroutine "journal"; close ends it.
 func newJournal(q *queue, log *slog.Logger, onEvent, broken func(Event)) *journal {
-	j := &journal{queue: q, log: log, onEvent: onEvent, broken: broken, stop: make(chan struct{})}
+	j := &journal{queue: q, log: log, onEvent: onEvent, broken: broken, asked: make(chan flush), stop: make(chan struct{})}
 	j.done.Go(j.run)
 	return j
 }
@@ -42,6 +50,9 @@ func (j *journal) run() {
 		select {
 		case <-ticker.C:
 			j.report()
+		case f := <-j.asked:
+			j.reportUpTo(f.upTo)
+			close(f.done)
 		case <-j.stop:
 			j.report()
 			return
@@ -61,6 +72,24 @@ func (j *journal) report() {
 	if n := j.queue.dropped.Load(); n != j.dropped {
 		j.log.Warn("room events dropped, the log or its reader is too slow", "events", n-j.dropped)
 		j.dropped = n
+	}
+}
+
+// reportUpTo is report, and more if an event before that position is just being written.
+func (j *journal) reportUpTo(position uint64) {
+	for j.report(); j.queue.read < position; j.report() {
+		runtime.Gosched()
+	}
+}
+
+// flush waits until the events are told that were put before. Those of a journal that is closed have been.
+func (j *journal) flush() {
+	f := flush{upTo: j.queue.written.Load(), done: make(chan struct{})}
+	select {
+	case j.asked <- f:
+		<-f.done
+	case <-j.stop:
+		j.done.Wait()
 	}
 }
 

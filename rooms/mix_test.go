@@ -105,8 +105,8 @@ func TestMutedInTheMiddleOfAWord(t *testing.T) {
 		return word(i)
 	}
 	room.ticks(51 + 1) // one frame is held back
-	if !boris.wasHeard || !boris.p.voice.talking {
-		t.Errorf("Boris is heard: %v, talks: %v", boris.wasHeard, boris.p.voice.talking)
+	if !boris.wasHeard || !boris.p.voice.Talking {
+		t.Errorf("Boris is heard: %v, talks: %v", boris.wasHeard, boris.p.voice.Talking)
 	}
 	last := anna.heard[51*160:]
 	if anna.forgets(); last[76] == 0 || slices.Max(last[77:]) > 8 || slices.Min(last[77:]) < 0 {
@@ -114,7 +114,7 @@ func TestMutedInTheMiddleOfAWord(t *testing.T) {
 	}
 	for tick := range 2 * quietTicks {
 		room.ticks(1)
-		if boris.wasHeard || boris.p.voice.level != silence || boris.p.voice.talking != (tick < quietTicks-1) {
+		if boris.wasHeard || boris.p.voice.Level != silence || boris.p.voice.Talking != (tick < quietTicks-1) {
 			t.Fatalf("tick %d of the pause: Boris is heard: %v, %+v", tick, boris.wasHeard, boris.p.voice)
 		}
 	}

@@ -126,7 +126,7 @@ func (p *Participant) meter() (changed bool) {
 
 // turnVoice tells that somebody has begun to talk or stopped.
 func (r *Room) turnVoice(p *Participant) {
-	if p.voice.talking {
+	if p.voice.Talking {
 		r.events.put(p.event(Talking))
 	} else {
 		r.events.put(p.event(Quiet))

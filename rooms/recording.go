@@ -45,8 +45,8 @@ type Recording struct {
 	done   chan struct{} // closed when the file is whole
 }
 
-// RecordingState is what a later process needs to go on with a recording. Plain data.
-type RecordingState struct {
+// TapeImage is a tape, written down for another process to go on with. Plain data.
+type TapeImage struct {
 	Room, File string
 	Samples    int64 // that are on the tape, with those of earlier processes
 }
@@ -55,6 +55,21 @@ type RecordingState struct {
 // included. open opens the tape; it may wait. The error is ErrNoRoom, ErrRecorded or that of open. The
 // recording lasts until Stop or until the last one has left, and its goroutine as long; Close waits for that.
 func (d *Directory) Record(number string, open func() (Tape, error)) (*Recording, error) {
+	rec, err := d.begin(number, open)
+	if err != nil {
+		return nil, err
+	}
+	rec.start()
+	if !rec.room.loop.Do(func() { rec.room.record(rec) }) {
+		rec.ended.Store(true)
+	}
+	return rec, nil
+}
+
+// begin makes a recording with an open tape, when no pause is on.
+func (d *Directory) begin(number string, open func() (Tape, error)) (*Recording, error) {
+	d.tapes.enter()
+	defer d.tapes.leave()
 	rec, err := d.book(number)
 	if err != nil {
 		return nil, err
@@ -66,19 +81,20 @@ func (d *Directory) Record(number string, open func() (Tape, error)) (*Recording
 		return nil, err
 	}
 	rec.load(tape)
-	go func() { // ends with the recording; Directory.Close waits
-		defer d.recorders.Done()
+	return rec, nil
+}
+
+// start starts the goroutine, which the recording ends; Directory.Close waits.
+func (rec *Recording) start() {
+	go func() {
+		defer rec.directory.recorders.Done()
 		rec.run()
 	}()
-	if !rec.room.loop.Do(func() { rec.room.record(rec) }) {
-		rec.ended.Store(true)
-	}
-	return rec, nil
 }
 
 // book books the recording of a room, so that there is one only, and makes its memory.
 func (d *Directory) book(number string) (*Recording, error) {
-	rec := &Recording{directory: d, ring: newRing(recordingTime * mixRate), done: make(chan struct{})}
+	rec := newRecording(d)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.rooms[number]
@@ -92,6 +108,10 @@ func (d *Directory) book(number string) (*Recording, error) {
 	d.recordings[rec] = struct{}{}
 	d.recorders.Add(1) // before Close waits: it finds no rooms
 	return rec, nil
+}
+
+func newRecording(d *Directory) *Recording {
+	return &Recording{directory: d, ring: newRing(recordingTime * mixRate), done: make(chan struct{})}
 }
 
 // load puts the tape in.
@@ -125,10 +145,15 @@ func (rec *Recording) Done() <-chan struct{} { return rec.done }
 
 // State is how far the recording is. Once it is done, one that goes on from there has no gap. The file has no name
 // while it is being opened.
-func (rec *Recording) State() RecordingState {
+func (rec *Recording) State() TapeImage {
 	rec.directory.mu.Lock()
 	defer rec.directory.mu.Unlock()
-	s := RecordingState{Room: rec.room.number, Samples: rec.before + rec.taken.Load()}
+	return rec.state()
+}
+
+// state is State for who holds Directory.mu.
+func (rec *Recording) state() TapeImage {
+	s := TapeImage{Room: rec.room.number, Samples: rec.before + rec.taken.Load()}
 	if rec.tape != nil {
 		s.File = rec.tape.Name()
 	}
@@ -170,6 +195,7 @@ func (d *Directory) endRecordings() {
 		rec.ended.Store(true)
 	}
 	d.mu.Unlock()
+	d.tapes.open()
 	d.recorders.Wait()
 }
 

@@ -11,10 +11,16 @@ func (rec *Recording) run() {
 	defer ticker.Stop()
 	for !rec.ended.Load() {
 		<-ticker.C
-		rec.drain()
+		rec.atTape(rec.drain)
 	}
-	rec.drain()
-	rec.finish()
+	rec.atTape(func() { rec.drain(); rec.finish() })
+}
+
+// atTape runs f, in which the tape is written to, when no pause is on.
+func (rec *Recording) atTape(f func()) {
+	rec.directory.tapes.enter()
+	defer rec.directory.tapes.leave()
+	f()
 }
 
 // drain takes the samples from the ring to the tape. What the tape does not take stays in the ring, to be tried

@@ -66,8 +66,8 @@ func (r *reel) heard() []int16 {
 	return slices.Clone(r.pcm)
 }
 
-// newRecording makes a recording without a loop and a goroutine.
-func newRecording(room *Room, tape Tape, log *buffer) *Recording {
+// recordingOf makes a recording without a loop and a goroutine.
+func recordingOf(room *Room, tape Tape, log *buffer) *Recording {
 	d := &Directory{recordings: make(map[*Recording]struct{})}
 	d.config.Log = slog.New(slog.NewTextHandler(log, nil))
 	rec := &Recording{directory: d, room: room, ring: newRing(recordingTime * mixRate), done: make(chan struct{})}
@@ -78,7 +78,7 @@ func newRecording(room *Room, tape Tape, log *buffer) *Recording {
 
 // records begins to record the room.
 func (s *scene) records(tape Tape) *Recording {
-	rec := newRecording(s.room, tape, new(buffer))
+	rec := recordingOf(s.room, tape, new(buffer))
 	s.room.record(rec)
 	return rec
 }
@@ -150,7 +150,7 @@ func TestRecordingHasWhatAListenerHears(t *testing.T) {
 		t.Errorf("limited in %d ticks: this shows too little", limited)
 	}
 	s.stops(rec)
-	if state := rec.State(); state != (RecordingState{Room: "5234", File: "reel.wav", Samples: int64(160 * ticks)}) || !tape.closed {
+	if state := rec.State(); state != (TapeImage{Room: "5234", File: "reel.wav", Samples: int64(160 * ticks)}) || !tape.closed {
 		t.Errorf("%+v, closed: %v", state, tape.closed)
 	}
 }
@@ -279,7 +279,7 @@ func TestRecordingALargeRoom(t *testing.T) {
 func TestRecordingAllocatesNothing(t *testing.T) {
 	for _, phones := range []int{0, 1, 10} {
 		c := newCrowd(phones, phones)
-		rec := newRecording(c.room, new(reel), new(buffer))
+		rec := recordingOf(c.room, new(reel), new(buffer))
 		c.room.record(rec)
 		c.tick()
 		if n := testing.AllocsPerRun(100, c.tick); n != 0 {
@@ -304,7 +304,7 @@ type disk struct {
 
 func newDisk(tape *reel) *disk {
 	d := &disk{tape: tape, log: new(buffer)}
-	d.rec = newRecording(&Room{number: "5234"}, tape, d.log)
+	d.rec = recordingOf(&Room{number: "5234"}, tape, d.log)
 	go d.rec.run() // ends in ends
 	return d
 }
@@ -465,7 +465,7 @@ func TestStopBeforeTheTapeIsOpen(t *testing.T) {
 	tape := new(reel)
 	rec, err := h.Record("5234", func() (Tape, error) {
 		opening := h.Recording("5234")
-		if state := opening.State(); state != (RecordingState{Room: "5234"}) {
+		if state := opening.State(); state != (TapeImage{Room: "5234"}) {
 			t.Errorf("%+v", state)
 		}
 		opening.Stop()
@@ -528,7 +528,7 @@ func BenchmarkRecording(b *testing.B) {
 		b.Run(map[bool]string{false: "off", true: "on"}[recorded], func(b *testing.B) {
 			c := newCrowd(10, 3)
 			c.soften()
-			rec := newRecording(c.room, new(reel), new(buffer))
+			rec := recordingOf(c.room, new(reel), new(buffer))
 			if recorded {
 				c.room.record(rec)
 			}

@@ -40,3 +40,9 @@ func (r *ring) peek() []int16 {
 
 // skip lets go of the oldest samples, of which there are as many at least.
 func (r *ring) skip(n int) { r.read.Add(uint64(n)) }
+
+// all is all the samples that there are, in the two pieces that they may lie in. While nobody puts or skips any.
+func (r *ring) all() [2][]int16 {
+	first := r.peek()
+	return [2][]int16{first, r.samples[:r.waiting()-len(first)]}
+}

@@ -195,7 +195,10 @@ func (r *Room) exit(i int, reason string) {
 		return // nobody knew of him
 	}
 	left := p.event(Left)
-	left.Reason, left.Duration, left.Stats = reason, time.Since(p.since), p.leg.Stats()
+	left.Reason, left.Duration = reason, time.Since(p.since)
+	if p.leg != nil { // it is in another process
+		left.Stats = p.leg.Stats()
+	}
 	r.events.put(left)
 	if r.tones != nil && !p.link && r.present() > 0 {
 		r.chime.leave()

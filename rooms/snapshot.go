@@ -136,7 +136,7 @@ func (p *Participant) snapshot() ParticipantSnapshot {
 		ID: p.id, Name: p.name, Number: p.number, Since: p.since,
 		Waiting: p.phase == waiting, Aside: p.flags.aside, Link: p.link, Held: p.leg.Held(),
 		Host: p.flags.host, Muted: p.flags.muted, Deaf: p.flags.deaf, Silenced: p.flags.silenced,
-		Talking: p.voice.talking, Level: int(p.voice.level),
+		Talking: p.voice.Talking, Level: int(p.voice.Level),
 		Digits: p.keys.last(), DigitCount: p.keys.count, Stats: p.leg.Stats(),
 	}
 	if c := p.leg.Codec(); c != nil {

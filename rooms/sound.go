@@ -17,15 +17,28 @@ type Sound struct {
 }
 
 // NewSound makes a sound of samples at 8,000 Hz, one piece after the other. The last frame is filled up
-// with silence. The pieces are copied.
+// with silence. The pieces are copied, but if all of them are of 20 ms, as those of prompts: then they are what is played, also of other sounds, and not to
+// be changed any more.
 func NewSound(pieces ...[]int16) Sound {
 	size := mixRate / 50
+	if !slices.ContainsFunc(pieces, func(piece []int16) bool { return len(piece) != size }) {
+		return framed(pieces)
+	}
 	pcm := slices.Concat(pieces...)
 	s := Sound{peak: mixer.Peak(pcm)}
 	for len(pcm) > 0 {
 		frame := make([]int16, size)
 		pcm = pcm[copy(frame, pcm):]
 		s.tone = append(s.tone, frame)
+	}
+	return s
+}
+
+// framed is a sound of these frames.
+func framed(frames [][]int16) (s Sound) {
+	s.tone = slices.Clone(frames) // each sound has its own list of them, by which it is told from others
+	for _, frame := range frames {
+		s.peak = max(s.peak, mixer.Peak(frame))
 	}
 	return s
 }

@@ -9,11 +9,11 @@ const (
 	quietTicks = 25  // frames of pause that end it: 500 ms, longer than the gaps between words
 )
 
-// voice tells talking from silence by the level, with hysteresis. The zero value is silent.
+// voice tells talking from silence by the level, with hysteresis. Plain data; the zero value is silent.
 type voice struct {
-	talking bool
-	level   int8 // dBFS of the last frame
-	run     uint8
+	Talking bool
+	Level   int8 // dBFS of the last frame
+	Run     uint8
 }
 
 // silence is the level of nothing at all.
@@ -21,15 +21,15 @@ const silence = -127
 
 // frame takes the level of the next frame and reports whether talking has begun or ended with it.
 func (v *voice) frame(level int) (changed bool) {
-	v.level = int8(max(silence, min(level, 0)))
+	v.Level = int8(max(silence, min(level, 0)))
 	switch {
-	case !v.talking && level >= talkLevel, v.talking && level < quietLevel:
-		v.run++
-	case !v.talking || level >= talkLevel:
-		v.run = 0
+	case !v.Talking && level >= talkLevel, v.Talking && level < quietLevel:
+		v.Run++
+	case !v.Talking || level >= talkLevel:
+		v.Run = 0
 	}
-	if !v.talking && v.run >= talkFrames || v.talking && v.run >= quietTicks {
-		v.talking, v.run = !v.talking, 0
+	if !v.Talking && v.Run >= talkFrames || v.Talking && v.Run >= quietTicks {
+		v.Talking, v.Run = !v.Talking, 0
 		return true
 	}
 	return false
@@ -37,7 +37,7 @@ func (v *voice) frame(level int) (changed bool) {
 
 // stop ends talking at once, because nobody hears him any more. It reports whether he was talking.
 func (v *voice) stop() (was bool) {
-	was = v.talking
-	*v = voice{level: silence}
+	was = v.Talking
+	*v = voice{Level: silence}
 	return was
 }

@@ -37,8 +37,8 @@ func TestTalkingHasHysteresis(t *testing.T) {
 		{1, -45, "and ends it", false},
 	} {
 		v.after(step.frames, step.level)
-		if v.talking != step.talking {
-			t.Fatalf("%s (%d frames at %d dBFS): talking %v, want %v", step.what, step.frames, step.level, v.talking, step.talking)
+		if v.Talking != step.talking {
+			t.Fatalf("%s (%d frames at %d dBFS): talking %v, want %v", step.what, step.frames, step.level, v.Talking, step.talking)
 		}
 	}
 }
@@ -49,17 +49,17 @@ func TestTalkingStopsAtOnce(t *testing.T) {
 		t.Error("somebody silent has stopped talking")
 	}
 	v.after(3, -20)
-	if !v.stop() || v.talking || v.level != silence {
+	if !v.stop() || v.Talking || v.Level != silence {
 		t.Errorf("after stop: %+v", v)
 	}
 }
 
 func TestLevelStaysInItsScale(t *testing.T) {
 	var v voice
-	if v.frame(-500); v.level != -127 {
-		t.Errorf("level %d", v.level)
+	if v.frame(-500); v.Level != -127 {
+		t.Errorf("level %d", v.Level)
 	}
-	if v.frame(9); v.level != 0 {
-		t.Errorf("level %d", v.level)
+	if v.frame(9); v.Level != 0 {
+		t.Errorf("level %d", v.Level)
 	}
 }

@@ -72,7 +72,7 @@ func ContinueTape(name string, rate int, samples int64) (*Tape, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	t := &Tape{file: f, name: name, rate: rate, samples: samples}
+	t := &Tape{file: f, name: name, rate: rate, samples: samples, unsure: syncTime * rate} // nobody knows what of it is on the disk
 	if err := t.label(samples); err != nil {
 		f.Close()
 		return nil, err

@@ -74,7 +74,12 @@ func TestTapeGoesOn(t *testing.T) {
 	if got := onDisk(t, name); !slices.Equal(got, []int16{1, 2, 3}) || second.Name() != name || second.Samples() != 3 {
 		t.Errorf("it has %d, and says %d", got, second.Samples())
 	}
+	disk := &fullFile{File: second.file.(*os.File), room: 1000}
+	second.file = disk
 	second.Write([]int16{4, 5})
+	if disk.syncs != 1 {
+		t.Errorf("what the first process has left is put on the disk %d times with the first sound, want once", disk.syncs)
+	}
 	if err := second.Close(); err != nil || !slices.Equal(onDisk(t, name), []int16{1, 2, 3, 4, 5}) {
 		t.Errorf("%v: %d", err, onDisk(t, name))
 	}
