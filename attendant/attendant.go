@@ -29,20 +29,25 @@ type attendant struct {
 	host   bool
 	lang   string
 	log    logbook
-	keys   chan byte
+	keys   *inbox[byte]
+	works  *worker // of the goroutine that serves him now; nil: none does yet
 
 	dialled  string // the number by which he was brought in; empty: he has called
 	known    string // the number by which he who was brought in is judged; empty: by none
 	convenes bool   // he has called a group together
 
 	typed    menu.State
-	forgiven bool   // what is typed has ended something, so that it need not be more than that
-	hashes   bool   // a # may come that ends a number, although the number has ended without it
-	invited  *guest // last; nil: nobody
+	forgiven bool      // what is typed has ended something, so that it need not be more than that
+	hashes   bool      // a # may come that ends a number, although the number has ended without it
+	until    time.Time // when what is typed is all
+	doing    doing     // besides
+	invited  *guest    // last; nil: nobody
 
-	served  bool        // he is in the room, and his keys are heard; guarded by Office.mu, and so are the next two
+	served  bool        // he is in the room, and his keys are heard; guarded by Office.mu, and so are the next four
 	heir    *Succession // who is about to take his call's place; nil: nobody is
 	outside bool        // he was dialled, and is in the ante-room
+	waited  bool        // he was restored, and nobody has asked for him yet: see Office.receiveAgain
+	ours    bool        // it is a goroutine of the office that serves him, or will; else that of his call
 
 	away bool       // out of the talk, alone or with somebody whom he is bringing in; guarded by Office.asides
 	mate *attendant // who is out of the talk with him; guarded by Office.asides
@@ -55,6 +60,7 @@ const mostKeys = 32
 func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, room, group string) {
 	a := o.hire(call, p, room, "")
 	a.convenes = group != ""
+	defer a.begin(o.worker(serving, call))()
 	o.enrol(a)
 	defer o.dismiss(a)
 	if group != "" {
@@ -63,9 +69,16 @@ func (o *Office) Serve(ctx context.Context, call Call, p *rooms.Participant, roo
 	a.serve(ctx)
 }
 
+// begin has somebody be served by this goroutine from now on, until it calls end.
+func (a *attendant) begin(w *worker) (end func()) {
+	w.begin()
+	a.works = w
+	return w.end
+}
+
 func (o *Office) hire(call Call, p *rooms.Participant, room, dialled string) *attendant {
 	_, number := call.Caller()
-	a := &attendant{office: o, call: newLine(call), p: p, room: room, first: number, dialled: dialled, outside: dialled != "", keys: make(chan byte, mostKeys)}
+	a := &attendant{office: o, call: newLine(call), p: p, room: room, first: number, dialled: dialled, outside: dialled != "", keys: newInbox[byte](mostKeys)}
 	a.log.open(o.cfg.Log, call, room)
 	return a
 }
@@ -82,31 +95,57 @@ func (a *attendant) caller() dialout.Caller {
 
 // serve carries out what is asked for, one thing after the other.
 func (a *attendant) serve(ctx context.Context) {
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	pause.Stop()
 	a.office.beginService(a)
 	a.tellBack() // that a host has silenced the room; that it is recorded the room itself tells him
-	for {
-		select {
-		case <-a.call.Done():
-			return
-		case <-a.call.Renamed():
-			a.renamed()
-		case key := <-a.keys:
-			pause.Stop()
+	a.listen(ctx)
+}
+
+// listen carries out what he asks for.
+func (a *attendant) listen(ctx context.Context) {
+	late := false
+	for !a.over() {
+		key, pressed := a.keys.take()
+		switch {
+		case pressed:
+			late = false
 			a.lookWhoItIs()
 			a.press(ctx, key)
-			if a.typed.Typed != "" {
-				pause.Reset(a.office.cfg.Pause)
-			}
-		case <-pause.C:
+			a.until = time.Now().Add(a.office.cfg.Pause)
+		case late:
+			late = false
 			a.lookWhoItIs()
 			if a.typed.Typed != "" {
 				a.rest(ctx)
 			}
+		default:
+			late = a.idle()
 		}
 	}
+}
+
+// idle waits until there may be something to do. late: what is typed is all.
+func (a *attendant) idle() (late bool) {
+	var pause <-chan time.Time
+	if a.typed.Typed != "" {
+		timer := time.NewTimer(time.Until(a.until))
+		defer timer.Stop()
+		pause = timer.C
+	}
+	renamed := false
+	a.works.rest(func() {
+		select {
+		case <-a.keys.came:
+		case <-a.call.Renamed():
+			renamed = true
+		case <-a.call.Done():
+		case <-pause:
+			late = true
+		}
+	})
+	if renamed {
+		a.renamed()
+	}
+	return late
 }
 
 func (a *attendant) menu() *menu.Menu {
@@ -195,17 +234,25 @@ func (a *attendant) do(ctx context.Context, action menu.Action) {
 	}
 }
 
-// key is the next key that he presses; false when none comes in that time, or the call is over.
-func (a *attendant) key(within time.Duration) (byte, bool) {
-	late := time.NewTimer(within)
-	defer late.Stop()
-	select {
-	case key := <-a.keys:
-		return key, true
-	case <-late.C:
-		return 0, false
-	case <-a.call.Done():
-		return 0, false
+// key is the next key that he presses; false when none comes before that time, or the call is over.
+func (a *attendant) key(until time.Time) (byte, bool) {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	for late := false; ; {
+		if key, pressed := a.keys.take(); pressed {
+			return key, true
+		}
+		if late || a.over() {
+			return 0, false
+		}
+		a.works.rest(func() {
+			select {
+			case <-a.keys.came:
+			case <-a.call.Done():
+			case <-timer.C:
+				late = true
+			}
+		})
 	}
 }
 
@@ -219,9 +266,9 @@ func (a *attendant) over() bool {
 	}
 }
 
-// heardOut waits so long; a key ends it, and then it is false.
-func (a *attendant) heardOut(within time.Duration) bool {
-	key, pressed := a.key(within)
+// heardOut waits until he has heard what he is told; a key ends it, and then it is false.
+func (a *attendant) heardOut() bool {
+	key, pressed := a.key(a.doing.until)
 	if pressed {
 		a.interrupt(key)
 	}

@@ -30,6 +30,10 @@ type house struct {
 	rooms  *rooms.Directory
 	office *Office
 	serves sync.WaitGroup
+	cfg    Config
+	desk   sync.RWMutex // held while another office takes over
+	before []*Office    // that were here
+	exchange
 
 	mu      sync.Mutex
 	calls   int
@@ -61,7 +65,7 @@ func (l *logged) count(what string) int {
 
 func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
-	h := &house{TB: t}
+	h := &house{TB: t, exchange: exchange{closed: make(chan struct{})}}
 	var err error
 	if h.engine, err = media.New(media.Config{Ports: media.PortRange{First: 44000, Last: 45999}, PortRest: time.Millisecond}); err != nil {
 		t.Fatal(err)
@@ -86,8 +90,14 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if change != nil {
 		change(&cfg)
 	}
+	h.cfg = cfg
 	h.office = New(cfg)
 	t.Cleanup(func() {
+		close(h.exchange.closed)
+		h.office.Resume() // if a test has failed in between
+		for _, o := range h.before {
+			o.Close()
+		}
 		h.serves.Wait()
 		h.office.Close()
 		h.rooms.Close()
@@ -102,6 +112,8 @@ func (h *house) hear(e rooms.Event) {
 		h.left = append(h.left, e.Number+": "+e.Reason)
 		h.mu.Unlock()
 	}
+	h.desk.RLock()
+	defer h.desk.RUnlock()
 	h.office.Hear(e)
 }
 
@@ -246,8 +258,9 @@ func (h *house) enters(c *call, room, group string) {
 		h.Fatal(err)
 	}
 	p := seat.Join(c)
+	office := h.office
 	h.serves.Go(func() { // ends with the call
-		h.office.Serve(context.Background(), c, p, room, group)
+		office.Serve(context.Background(), c, p, room, group)
 		p.LeaveWith(c.id, c.reason)
 	})
 }

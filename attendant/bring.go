@@ -7,52 +7,68 @@ import (
 	"github.com/sipconf/sipconf/dialout"
 )
 
+// Asker is who wants somebody to be brought in. The zero value is nobody in particular.
+type Asker struct {
+	ID    string                // by which another process goes on with it (BringOn); no two have the same at a time
+	Watch func(dialout.Change)  // hears how far it has come, as with Dialer; does not block; nil: nobody wants to know
+	Told  func(dialout.Outcome) // hears how it has ended, before there can be a pause; nil: nobody wants to know
+}
+
+func (a *Asker) told(outcome dialout.Outcome) dialout.Outcome {
+	if a.Told != nil {
+		a.Told(outcome)
+	}
+	return outcome
+}
+
 // Bring brings somebody into a conference for whom nobody waits on the telephone: he is dialled, and who answers meets what his policy says,
-// as a member of a group does. The outcome is In, or what is in the way. watch hears how far it has come, as with Dialer.
+// as a member of a group does. The outcome is In, or what is in the way.
 //
 // The end of ctx gives it up, and so does that of the conference; once he is in, they mean nothing any more.
-func (o *Office) Bring(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Outcome {
+func (o *Office) Bring(ctx context.Context, req dialout.Request, by Asker) dialout.Outcome {
 	if o.cfg.Dialer == nil {
-		return dialout.Outcome{State: dialout.Failed, Cause: dialout.NoTrunk}
+		return by.told(dialout.Outcome{State: dialout.Failed, Cause: dialout.NoTrunk})
 	}
 	ctx, giveUp := context.WithCancelCause(ctx)
-	defer o.bringing(req.Room, giveUp)()
-	r := o.cfg.Dialer.Dial(ctx, req, watch)
-	if r.Call == nil {
-		return r.Outcome
+	b := &bringing{by: by.ID, room: req.Room, caller: req.Caller, giveUp: giveUp, watch: by.Watch}
+	defer o.note(b)()
+	w := o.worker(dialling, nil)
+	w.urgent = true // the dial-out waits for this goroutine
+	defer w.end()
+	return by.told(o.bring(ctx, w, b, func(watch func(dialout.Change)) dialout.Result { return o.cfg.Dialer.Dial(ctx, req, watch) }))
+}
+
+// BringOn is Bring for what another process has begun for the one of that ID, and this one has gone on with since Resume. False: there is nothing; it
+// had not dialled yet, for one.
+func (o *Office) BringOn(ctx context.Context, by Asker) (outcome dialout.Outcome, begun bool) {
+	b := o.begunFor(by)
+	if b == nil {
+		return dialout.Outcome{}, false
 	}
-	return dialout.Outcome{State: o.Receive(ctx, dialout.Guest{Caller: req.Caller, Result: r})}
-}
-
-// bringing notes that somebody is being brought into a conference, whose end gives that up. done forgets it.
-func (o *Office) bringing(room dialout.Room, giveUp context.CancelCauseFunc) (done func()) {
-	b := &bringing{room, giveUp}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.brings[b] = struct{}{}
-	return func() {
-		o.mu.Lock()
-		delete(o.brings, b)
-		o.mu.Unlock()
-		giveUp(nil)
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		b.giveUp(context.Cause(ctx))
+		<-b.done
 	}
+	w := o.worker(receiving, nil)
+	w.begin()
+	defer w.end()
+	defer o.brought(b)
+	return by.told(b.outcome), true
 }
 
-// bringing is somebody who is being brought in.
-type bringing struct {
-	room   dialout.Room
-	giveUp context.CancelCauseFunc
-}
-
-// endBringing gives up those who are being brought into a conference that is over.
-func (o *Office) endBringing(room dialout.Room) {
+// begunFor finds what another process has begun for somebody, who waits for it from now on; nil: nothing.
+func (o *Office) begunFor(by Asker) *bringing {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for b := range o.brings {
-		if b.room == room {
-			b.giveUp(dialout.ErrRoomEnded)
+		if by.ID != "" && b.by == by.ID && b.done != nil && !b.awaited {
+			b.awaited, b.watch = true, by.Watch
+			return b
 		}
 	}
+	return nil
 }
 
 // Outside says whether a call is that of somebody whom we have dialled and who has not been let into the room yet.
@@ -74,7 +90,11 @@ type Place interface {
 func (o *Office) Expect(call string, at Place) (over func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.expected[call] = expectation{at, make(chan struct{})}
+	ended := make(chan struct{})
+	if e, there := o.expected[call]; there { // restored: somebody may be waiting for him already
+		ended = e.over
+	}
+	o.expected[call] = expectation{at, ended}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -33,7 +33,7 @@ func TestBring(t *testing.T) {
 		}
 		brought := make(chan dialout.Outcome)
 		go func() {
-			brought <- h.office.Bring(t.Context(), dialout.Request{Room: room, Caller: "101", Number: number}, nil)
+			brought <- h.office.Bring(t.Context(), dialout.Request{Room: room, Caller: "101", Number: number}, Asker{})
 		}()
 		switch {
 		case c.press != 0:
@@ -61,7 +61,7 @@ func TestBring(t *testing.T) {
 	erik := h.newCall("106")
 	h.answering(dialout.Straight, erik)
 	ctx, end := context.WithCancel(t.Context())
-	if got := h.office.Bring(ctx, dialout.Request{Room: room, Caller: "101", Number: "106"}, nil); got.State != dialout.In {
+	if got := h.office.Bring(ctx, dialout.Request{Room: room, Caller: "101", Number: "106"}, Asker{}); got.State != dialout.In {
 		t.Errorf("%v", got)
 	}
 	end()
@@ -72,7 +72,7 @@ func TestBring(t *testing.T) {
 // Without a dialler, and when the conference is over, nobody is brought in.
 func TestBringNobody(t *testing.T) {
 	h := newHouse(t, func(cfg *Config) { cfg.Dialer = nil })
-	if got := h.office.Bring(t.Context(), dialout.Request{Number: "102"}, nil); got.State != dialout.Failed || got.Cause != dialout.NoTrunk {
+	if got := h.office.Bring(t.Context(), dialout.Request{Number: "102"}, Asker{}); got.State != dialout.Failed || got.Cause != dialout.NoTrunk {
 		t.Errorf("without a dialler: %v", got)
 	}
 	h = newHouse(t, nil)
@@ -81,7 +81,7 @@ func TestBringNobody(t *testing.T) {
 	ann.Hangup("")
 	h.await("nobody is there", func() bool { return h.rooms.Stats().Rooms == 0 })
 	h.answering(dialout.Straight, bob)
-	if got := h.office.Bring(t.Context(), dialout.Request{Room: room, Number: "102"}, nil); got.State == dialout.In {
+	if got := h.office.Bring(t.Context(), dialout.Request{Room: room, Number: "102"}, Asker{}); got.State == dialout.In {
 		t.Errorf("into a room that has ended: %v", got)
 	}
 	<-bob.Done()
@@ -95,7 +95,7 @@ func TestBringEndsWithTheRoom(t *testing.T) {
 	brought := make(chan dialout.Outcome)
 	room := h.conference("5234")
 	go func() {
-		brought <- h.office.Bring(t.Context(), dialout.Request{Room: room, Caller: "101", Number: "102"}, nil)
+		brought <- h.office.Bring(t.Context(), dialout.Request{Room: room, Caller: "101", Number: "102"}, Asker{})
 	}()
 	h.await("he waits", func() bool { return h.waits(bob) })
 	ann.Hangup("")

@@ -110,7 +110,7 @@ func TestCrierTellsOfLines(t *testing.T) {
 		var said []string
 		says := func(room, what string) { said = append(said, time.Since(began).String()+" "+room+": "+what) }
 		over := dialout.Room{Number: "3", Incarnation: 9}
-		c := newCrier(func(room string, told tidings) time.Duration {
+		c := newCrier(new(Office).worker(crying, nil), func(room string, told tidings) time.Duration {
 			says(room, told.String())
 			return time.Second
 		}, func(room dialout.Room, news links.News) bool {

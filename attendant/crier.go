@@ -13,6 +13,7 @@ import (
 // crier tells the rooms who comes and goes, when their comings say so, and how their external lines are, when their bulletins do. Created by
 // newCrier; safe for concurrent use.
 type crier struct {
+	works   *worker
 	say     func(room string, t tidings) time.Duration            // begins to, and says how long it takes; does not wait for that
 	sayLine func(room dialout.Room, news links.News) (there bool) // likewise; false: that conference is over
 	broken  func(panic any)                                       // is told what has become of a room's announcement, or of a look at all of them
@@ -28,8 +29,8 @@ type crier struct {
 }
 
 // newCrier starts the crier's goroutine; close ends it.
-func newCrier(say func(string, tidings) time.Duration, sayLine func(dialout.Room, links.News) bool, broken func(any)) *crier {
-	c := &crier{say: say, sayLine: sayLine, broken: broken, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+func newCrier(works *worker, say func(string, tidings) time.Duration, sayLine func(dialout.Room, links.News) bool, broken func(any)) *crier {
+	c := &crier{works: works, say: say, sayLine: sayLine, broken: broken, wake: make(chan struct{}, 1), stop: make(chan struct{}),
 		rooms: make(map[string]*comings), lines: make(map[dialout.Room]*bulletin)}
 	c.done.Go(c.run) // ends by close, which waits
 	return c
@@ -116,7 +117,9 @@ func (c *crier) run() {
 		case <-c.stop:
 			return
 		}
+		c.works.begin()
 		c.guarded(c.tellAll)
+		c.works.end()
 		if next := c.next(); !next.IsZero() {
 			alarm.Reset(time.Until(next))
 		} else {

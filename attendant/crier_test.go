@@ -14,7 +14,7 @@ func TestCrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var said []string
-		c := newCrier(func(room string, told tidings) time.Duration {
+		c := newCrier(new(Office).worker(crying, nil), func(room string, told tidings) time.Duration {
 			said = append(said, time.Since(began).String()+" "+room+": "+told.String())
 			return time.Second
 		}, nil, func(r any) { t.Error(r) })

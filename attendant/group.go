@@ -3,6 +3,7 @@ package attendant
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/prompts"
@@ -11,9 +12,16 @@ import (
 // callGroup calls a group together.  Whatever becomes of it, he is in his room; unless there is no such group, and
 // the configuration has him released then.
 func (a *attendant) callGroup(ctx context.Context, group string) {
+	a.doing = doing{task: lookingFor, number: group}
+	a.lookGroupUp(ctx)
+}
+
+func (a *attendant) lookGroupUp(ctx context.Context) {
+	defer func() { a.doing = doing{} }()
+	group := a.doing.number
 	called, err := 0, dialout.ErrNoGroup
 	if a.office.cfg.Groups != nil {
-		called, err = a.office.cfg.Groups.Call(ctx, a.conference(), group, a.caller())
+		a.works.as(lookingUp, func() { called, err = a.office.cfg.Groups.Call(ctx, a.conference(), group, a.caller()) })
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -25,9 +33,16 @@ func (a *attendant) callGroup(ctx context.Context, group string) {
 	}
 	a.announceCalled(called, err)
 	if errors.Is(err, dialout.ErrNoGroup) && a.office.cfg.ReleaseUnknown {
-		a.key(a.office.sound(a.lang, prompts.UnknownGroup).Length())
-		a.call.Hangup("there is no such group")
+		a.doing = doing{task: parting, until: time.Now().Add(a.office.sound(a.lang, prompts.UnknownGroup).Length())}
+		a.sendAway()
 	}
+}
+
+// sendAway hangs him up when he has been told that there is no such group.
+func (a *attendant) sendAway() {
+	defer func() { a.doing = doing{} }()
+	a.key(a.doing.until)
+	a.call.Hangup("there is no such group")
 }
 
 // callMissing calls those of his groups who are not here.
@@ -36,7 +51,11 @@ func (a *attendant) callMissing(ctx context.Context) {
 		a.say(prompts.EmptyGroup)
 		return
 	}
-	called, err := a.office.cfg.Groups.Missing(ctx, a.conference(), a.caller())
+	a.doing = doing{task: missing}
+	defer func() { a.doing = doing{} }()
+	var called int
+	var err error
+	a.works.as(lookingUp, func() { called, err = a.office.cfg.Groups.Missing(ctx, a.conference(), a.caller()) })
 	if err != nil && !errors.Is(err, dialout.ErrNoGroup) && ctx.Err() == nil {
 		a.log.Warn("those who are missing cannot be called", "called", called, "err", err)
 	}

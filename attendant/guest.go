@@ -10,11 +10,10 @@ import (
 	"github.com/sipconf/sipconf/rooms"
 )
 
-// guest is somebody who was dialled.  Until he is taken in he belongs to the goroutine that dialled.
+// guest is somebody who was dialled.  Until he is taken in he belongs to the goroutine that brings him in.
 type guest struct {
 	call   *line
 	number string
-	seat   *rooms.Seat
 	p      *rooms.Participant
 	keys   *attendant // hears his keys
 }
@@ -31,7 +30,7 @@ func (o *Office) welcome(call Call, room dialout.Room, r dialout.Result) *guest 
 			return nil
 		}
 	}
-	g := &guest{number: number, seat: seat, p: seat.Wait(call)}
+	g := &guest{number: number, p: seat.Wait(call)}
 	whole := false
 	defer func() {
 		if !whole { // a panic: nobody else knows that he is here
@@ -63,6 +62,12 @@ func (g *guest) leave(reason string) {
 	}
 }
 
+// dismiss hangs him up.
+func (g *guest) dismiss(reason string) {
+	g.call.Hangup(reason)
+	g.leave(reason)
+}
+
 // takeIn brings the guest into the room and serves him from now on: In.  Anything else: the conference is over, or the office is closed; then he is
 // the caller's to hang up.
 func (o *Office) takeIn(ctx context.Context, g *guest) dialout.State {
@@ -77,64 +82,104 @@ func (o *Office) takeIn(ctx context.Context, g *guest) dialout.State {
 	if o.closed {
 		return dialout.Cancelled
 	}
-	g.keys.outside = false
-	o.wg.Add(1)
-	go func() { // ends with the call; Close waits
-		defer o.wg.Done()
-		defer func() { g.leave(cmp.Or(g.call.Reason(), "internal error")) }() // of a panic: the call has not ended yet
-		defer func() { o.survived(recover(), "guest", g.keys.log.now.Load(), g.call) }()
-		g.keys.serve(during(ctx, g.call))
-	}()
+	g.keys.outside, g.keys.ours = false, true
+	o.accompany(g, func() { g.keys.serve(during(ctx, g.call)) })
 	return dialout.In
 }
 
+// accompany serves a guest who is in, on a goroutine of its own.
+func (o *Office) accompany(g *guest, serve func()) {
+	o.wg.Go(func() { // ends with the call; Close waits
+		defer g.keys.begin(o.worker(serving, g.call.call()))()
+		defer func() { g.leave(cmp.Or(g.call.Reason(), "internal error")) }() // of a panic: the call has not ended yet
+		defer func() { o.survived(recover(), "guest", g.keys.log.now.Load(), g.call) }()
+		serve()
+	})
+}
+
 // drain forgets the keys that he pressed before he was in: they were no commands.
-func (a *attendant) drain() {
-	for len(a.keys) > 0 {
-		<-a.keys
+func (a *attendant) drain() { a.keys.drain() }
+
+// ask asks a guest to press 1, again and again, in his language, on the goroutine of that worker.  inviter, unless it is nil, waits for that, and may
+// give up.  Who was being asked by another process goes on hearing it.
+func (o *Office) ask(ctx context.Context, w *worker, g *guest, by string, inviter *attendant) dialout.State {
+	a := g.keys
+	if a.doing.task != asked {
+		a.doing = doing{task: asked, until: time.Now().Add(o.cfg.Accept)}
+		sound := o.sound(a.lang, prompts.Invitation(a.room, by), prompts.PressOne, prompts.Pause(2*time.Second))
+		g.p.Play(sound.Looped(), false)
+	}
+	defer func() { a.doing = doing{} }()
+	late := time.NewTimer(time.Until(a.doing.until))
+	defer late.Stop()
+	var gives <-chan struct{}
+	var leaves <-chan struct{}
+	if inviter != nil {
+		gives, leaves = inviter.keys.came, inviter.call.Done()
+	}
+	for tooLate := false; ; {
+		if state := answer(ctx, g, inviter, tooLate); state != dialout.Answered {
+			return state
+		}
+		w.rest(func() {
+			select {
+			case <-a.keys.came:
+			case <-gives:
+			case <-leaves:
+			case <-g.call.Done():
+			case <-ctx.Done():
+			case <-late.C:
+				tooLate = true
+			}
+		})
 	}
 }
 
-// ask asks a guest to press 1, again and again, in his language.  inviter, unless it is nil, waits for that, and may give up.
-func (o *Office) ask(ctx context.Context, g *guest, by string, inviter *attendant) dialout.State {
-	var gives <-chan byte
-	var leaves <-chan struct{}
-	if inviter != nil {
-		gives, leaves = inviter.keys, inviter.call.Done()
+// answer is what has become of asking; Answered: it is not over yet.
+func answer(ctx context.Context, g *guest, inviter *attendant, late bool) dialout.State {
+	if !g.here() {
+		return dialout.NoAccept
 	}
-	sound := o.sound(g.keys.lang, prompts.Invitation(g.seat.Room(), by), prompts.PressOne, prompts.Pause(2*time.Second))
-	g.p.Play(sound.Looped(), false)
-	late := time.NewTimer(o.cfg.Accept)
-	defer late.Stop()
-	for {
-		select {
-		case key := <-g.keys.keys:
-			if key == '1' {
-				return dialout.In
-			}
-		case key := <-gives:
+	for key, pressed := g.keys.keys.take(); pressed; key, pressed = g.keys.keys.take() {
+		if key == '1' {
+			return dialout.In
+		}
+	}
+	if inviter != nil {
+		for key, pressed := inviter.keys.take(); pressed; key, pressed = inviter.keys.take() {
 			if inviter.givesUp(key) {
 				return dialout.Cancelled
 			}
-		case <-leaves:
-			return dialout.Cancelled
-		case <-late.C:
-			return dialout.NoAccept
-		case <-g.call.Done():
-			return dialout.NoAccept
-		case <-ctx.Done():
-			return dialout.Cancelled
 		}
 	}
+	switch {
+	case ctx.Err() != nil, inviter != nil && inviter.over():
+		return dialout.Cancelled
+	case late:
+		return dialout.NoAccept
+	}
+	return dialout.Answered
 }
 
-// Receive is what a member of a group meets who has answered, for dialout.GroupsConfig.
-func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.State) {
+// Receive is what a member of a group meets who has answered, for dialout.GroupsConfig.  Somebody whom another process has begun to receive, and who was
+// restored (Restore), goes on from there.
+func (o *Office) Receive(ctx context.Context, who dialout.Guest) dialout.State {
 	call, ok := who.Call.(Call)
 	if !ok {
 		return dialout.Failed
 	}
-	var g *guest
+	w := o.worker(receiving, call)
+	w.begin()
+	defer w.end()
+	return o.receive(ctx, w, call, who)
+}
+
+// receive is Receive, on the goroutine of that worker.
+func (o *Office) receive(ctx context.Context, w *worker, call Call, who dialout.Guest) (state dialout.State) {
+	g, in := o.known(call.ID())
+	if in {
+		return dialout.In
+	}
 	state = dialout.Failed // which is what a panic leaves of it
 	defer func() {
 		if state != dialout.In {
@@ -145,14 +190,31 @@ func (o *Office) Receive(ctx context.Context, who dialout.Guest) (state dialout.
 	defer func() {
 		o.survived(recover(), "receiving", o.cfg.Log.With("call", call.ID(), "room", who.Lease.Room.Number), call)
 	}()
-	if g = o.welcome(call, who.Lease.Room, who.Result); g == nil {
-		call.Hangup("no seat in the room")
-		return dialout.Failed
+	if g == nil {
+		if g = o.welcome(call, who.Lease.Room, who.Result); g == nil {
+			call.Hangup("no seat in the room")
+			return dialout.Failed
+		}
 	}
 	if who.Policy != dialout.Straight {
-		if asked := o.ask(ctx, g, who.Caller, nil); asked != dialout.In {
-			return asked
+		if said := o.ask(ctx, w, g, who.Caller, nil); said != dialout.In {
+			return said
 		}
 	}
 	return o.takeIn(ctx, g)
 }
+
+// known is somebody who was dialled, and whether he is in the room already; nil: he is not here yet.
+func (o *Office) known(call string) (g *guest, in bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	a := o.serves[call]
+	if a == nil || a.dialled == "" {
+		return nil, false
+	}
+	a.waited = false
+	return guestOf(a), !a.outside
+}
+
+// guestOf is the guest whom that attendant serves.
+func guestOf(a *attendant) *guest { return &guest{call: a.call, number: a.dialled, p: a.p, keys: a} }

@@ -20,6 +20,9 @@ var (
 	errBroken    = errors.New("internal error")
 )
 
+// mostHeard is how much waits for a far side's goroutine.
+const mostHeard = 16
+
 // linger is how long a far side that is in may still ask its question again, and is answered; then it is a conference and no machine.
 const linger = 15 * time.Second
 
@@ -29,14 +32,19 @@ type farSide struct {
 	office *Office
 	call   Call
 	p      presence
+	room   string
 	link   *links.Link
 	script links.Script
 	press  presser
-	heard  chan rooms.Event // of the ear that is on it, and of its keys; written by Hear
+	heard  *inbox[rooms.Event] // of the ear that is on it, and of its keys
+	works  *worker             // of the goroutine that it belongs to
 	log    *slog.Logger
 
 	spoken   bool // it has, and was silent then, since the last key
 	answered bool // its question, when it was asked again
+
+	in    bool      // the room; guarded by Office.mu
+	until time.Time // when it may still ask again
 }
 
 // presence is what a far side has in its room; *rooms.Participant is one.
@@ -63,8 +71,11 @@ func (o *Office) Connect(ctx context.Context, a links.Answer) (err error) {
 	if err != nil {
 		return err
 	}
-	f := &farSide{office: o, call: call, link: a.Link, script: a.Script, heard: make(chan rooms.Event, 16),
+	f := &farSide{office: o, call: call, room: a.Room.Number, link: a.Link, script: a.Script, heard: newInbox[rooms.Event](mostHeard),
 		log: o.cfg.Log.With("call", call.ID(), "room", a.Room.Number)}
+	f.works = o.worker(connecting, call)
+	f.works.begin()
+	defer f.works.end()
 	defer func() {
 		if err != nil {
 			f.leave(err.Error())
@@ -119,10 +130,7 @@ func (o *Office) hearFar(e rooms.Event) {
 	f := o.far[e.Call]
 	o.mu.Unlock()
 	if f != nil {
-		select {
-		case f.heard <- e:
-		default: // nobody waits any more
-		}
+		f.heard.put(e)
 	}
 }
 
@@ -165,21 +173,36 @@ func (o *Office) keep(ctx context.Context, f *farSide) error {
 	if o.closed {
 		return dialout.ErrClosed
 	}
+	f.in, f.until = true, time.Now().Add(linger)
+	o.stay(ctx, f)
+	return nil
+}
+
+// stay is what a far side does while it is in, on a goroutine of its own.
+func (o *Office) stay(ctx context.Context, f *farSide) {
 	o.wg.Go(func() { // ends with the call; Close waits
+		f.works = o.worker(connecting, f.call)
+		f.works.begin()
+		defer f.works.end()
 		defer func() { f.leave(cmp.Or(f.call.Reason(), errBroken.Error())) }() // of a panic: the call has not ended yet
 		defer func() { o.survived(recover(), "link", f.log, f.call) }()
 		f.stay(during(ctx, f.call))
 	})
-	return nil
 }
 
 // stay is what it does while it is in: for a while it may still ask again, for it may have been patient, or have apologised first.
 func (f *farSide) stay(ctx context.Context) {
-	late := time.NewTimer(linger)
+	if f.press == nil && f.script.Keys() != "" { // it was restored
+		var err error
+		if f.press, err = f.presser(); err != nil {
+			f.log.Warn("the far side cannot be answered any more", "err", err)
+			f.answered = true
+		}
+	}
+	late := time.NewTimer(time.Until(f.until))
 	defer late.Stop()
 	for waits := !f.answered && f.script.Keys() != ""; waits; {
-		select {
-		case e := <-f.heard:
+		for e, heard := f.heard.take(); heard && waits; e, heard = f.heard.take() {
 			if e.Kind == rooms.AskedAgain {
 				f.p.StepAside(nil)
 				if err := f.answer(ctx, e.First); err != nil {
@@ -188,14 +211,24 @@ func (f *farSide) stay(ctx context.Context) {
 				f.p.Return()
 				waits = false
 			}
-		case <-late.C:
-			waits = false
-		case <-f.call.Done():
+		}
+		if !waits {
+			break
+		}
+		f.works.rest(func() {
+			select {
+			case <-f.heard.came:
+			case <-late.C:
+				waits = false
+			case <-f.call.Done():
+			}
+		})
+		if f.over(ctx) != nil {
 			return
 		}
 	}
 	f.p.Listen(rooms.NotListening)
-	<-f.call.Done()
+	f.works.rest(func() { <-f.call.Done() })
 }
 
 // leave takes it out of the room, or the ante-room.

@@ -46,7 +46,7 @@ func (f *farSide) presser() (presser, error) {
 	case how == links.Auto:
 		how = links.Inband
 	}
-	f.log.Debug("the far side is sent keys", "keys", len(f.script.Keys()), "by", how.String())
+	f.log.Debug("how the far side gets keys", "keys", len(f.script.Keys()), "by", how.String())
 	if how == links.Info {
 		return func(ctx context.Context, strokes []rooms.Stroke) error { return f.inform(ctx, call, strokes) }, nil
 	}
@@ -197,12 +197,14 @@ func (f *farSide) await(ctx context.Context, within time.Duration, kinds ...room
 	late := time.NewTimer(within)
 	defer late.Stop()
 	for {
-		select {
-		case e := <-f.heard:
+		for e, heard := f.heard.take(); heard; e, heard = f.heard.take() {
 			f.spoken = f.spoken || e.Kind == rooms.Spoke
 			if slices.Contains(kinds, e.Kind) {
 				return e, true, nil
 			}
+		}
+		select {
+		case <-f.heard.came:
 			continue
 		case <-late.C:
 			return rooms.Event{}, false, nil

@@ -121,7 +121,7 @@ func TestTheScriptOfALink(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := &farSide{office: o, call: p, p: p, link: &links.Link{Tone: 160 * time.Millisecond, Gap: 100 * time.Millisecond}, script: steps,
-				heard: make(chan rooms.Event, 16), log: slog.New(slog.DiscardHandler)}
+				heard: newInbox[rooms.Event](mostHeard), log: slog.New(slog.DiscardHandler)}
 			o.far["far"] = f
 			ctx, enough := context.WithCancelCause(t.Context())
 			defer enough(nil)

@@ -16,6 +16,7 @@ import (
 // Dialer brings somebody to the phone; *dialout.Dialer is one.
 type Dialer interface {
 	Dial(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result
+	Continue(ctx context.Context, id string, watch func(dialout.Change)) dialout.Result // Dial for one that another process has begun
 }
 
 // Groups calls groups together; *dialout.Groups is one.
@@ -63,6 +64,7 @@ type Office struct {
 	panics atomic.Uint64
 
 	crier  *crier
+	still  stillness
 	atOnce time.Duration // tests have other times
 	prompt time.Duration // likewise
 
@@ -73,6 +75,7 @@ type Office struct {
 	wishes   map[wish]wished
 	told     map[string]*rooms.Notices // by language
 	brings   map[*bringing]struct{}
+	waits    []func() // what goes on after Restore, with Resume
 	closed   bool
 
 	asides sync.Mutex // guards who is aside, of all attendants
@@ -117,7 +120,7 @@ func New(cfg Config) *Office {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	o := &Office{cfg: cfg, serves: make(map[string]*attendant), expected: make(map[string]expectation), far: make(map[string]*farSide), wishes: make(map[wish]wished), told: make(map[string]*rooms.Notices), brings: make(map[*bringing]struct{}), atOnce: atOnce, prompt: promptTime}
-	o.crier = newCrier(o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
+	o.crier = newCrier(o.worker(crying, nil), o.announce, o.announceLine, func(r any) { o.survived(r, "crier", o.cfg.Log, nil) }) // ends in Close
 	return o
 }
 
@@ -126,6 +129,7 @@ func (o *Office) Close() {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
+	o.still.resume()
 	o.crier.close()
 	o.wg.Wait()
 }
@@ -145,10 +149,7 @@ func (o *Office) Hear(e rooms.Event) {
 		a := o.serves[e.Call]
 		o.mu.Unlock()
 		if a != nil {
-			select {
-			case a.keys <- e.Digit:
-			default: // he presses faster than anybody could serve him
-			}
+			a.keys.put(e.Digit)
 		}
 	case rooms.Joined:
 		if o.cfg.Groups != nil {
@@ -171,6 +172,11 @@ func (o *Office) Hear(e rooms.Event) {
 // conferenceOf is where it has happened.
 func conferenceOf(e rooms.Event) dialout.Room {
 	return dialout.Room{Number: e.Room, Incarnation: e.Incarnation}
+}
+
+// worker is one who works here.
+func (o *Office) worker(what work, call ending) *worker {
+	return &worker{still: &o.still, work: what, call: call}
 }
 
 // enrol has the keys of a call go to its attendant; dismiss ends that.

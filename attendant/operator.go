@@ -9,6 +9,9 @@ import (
 // Silence keeps the room from hearing one call, as a host keeps it from hearing all, or lets it hear it again: for an operator, who is more than a host.
 // He is told, unless he is out of the talk: then he is when he is back. was, muted and ok are as of rooms.Directory.SilenceOne.
 func (o *Office) Silence(room, id string, silent bool) (was, muted, ok bool) {
+	w := o.worker(serving, nil)
+	w.begin()
+	defer w.end()
 	was, muted, ok = o.cfg.Rooms.SilenceOne(room, id, silent)
 	if !ok || was == silent {
 		return was, muted, ok

@@ -60,6 +60,9 @@ func (s *Succession) Serve(ctx context.Context, call Call) bool {
 	a := s.of
 	o := a.office
 	old := a.call.call()
+	w := o.worker(replacing, old)
+	w.begin()
+	defer w.end()
 	if !a.p.Replace(call) {
 		s.Release()
 		return false
@@ -72,7 +75,10 @@ func (s *Succession) Serve(ctx context.Context, call Call) bool {
 	old.Hangup("another call has taken its place")
 	<-s.free
 	defer o.dismiss(a)
+	a.works = w
 	a.succeed(call)
+	w.rename(serving)
+	w.call = call
 	a.serve(ctx)
 	return true
 }
@@ -98,7 +104,7 @@ func (a *attendant) succeed(call Call) {
 	a.log.open(a.office.cfg.Log, call, a.room)
 	a.call.take(call)
 	a.office.mu.Lock()
-	a.heir = nil
+	a.heir, a.ours = nil, false
 	a.office.mu.Unlock()
 	a.drain()
 	a.typed, a.forgiven = menu.State{}, false
@@ -123,7 +129,7 @@ func (o *Office) handOver(a *attendant) bool {
 	if s == nil {
 		return false
 	}
-	<-s.decided // the new call is answered, or is not: half a minute at most
+	a.works.as(replacing, func() { <-s.decided }) // the new call is answered, or is not: half a minute at most
 	if s.moved {
 		close(s.free)
 		return true

@@ -115,3 +115,19 @@ type Done struct {
 	Silenced bool   `json:"silenced"` // he is muted by a host, or the operator
 	Muted    bool   `json:"muted"`    // he has muted himself
 }
+
+// Upgraded is what has become of an upgrade.
+type Upgraded struct {
+	Done    bool    `json:"done"`         // false: it has begun, and the log says how it ends
+	From    string  `json:"from"`         // the version
+	To      string  `json:"to,omitempty"` // likewise, of the process that serves now
+	PID     int     `json:"pid,omitempty"`
+	Calls   int     `json:"calls"`   // that were handed over
+	Seconds float64 `json:"seconds"` // that it has taken
+}
+
+// Draining is what a server that drains waits for.
+type Draining struct {
+	Calls int       `json:"calls"`          // that there still are
+	Until time.Time `json:"until,omitzero"` // when it ends with those that there are then; none: it waits for the last one
+}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,13 +27,14 @@ const askTime = 10 * time.Second
 
 // Client knocks at the Door of a server.
 type Client struct {
-	Path string // of the socket
+	Path string        // of the socket
+	Time time.Duration // that the server has for an answer; 0: 10 s
 }
 
 // Ask has the server carry out a command, with what it is about, or nil, and reads the answer into answer. The error is a
 // *Refusal, or ErrNobody beneath words that say what to do; or what came was no answer.
 func (c Client) Ask(ctx context.Context, command Command, about, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Time, askTime))
 	defer cancel()
 	method, path, _ := strings.Cut(string(command), " ")
 	var body io.Reader

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
+	"strings"
+	"time"
 )
 
 // Command is something that a server is asked for: a method of HTTP, GET where nothing changes, and a path.
@@ -18,7 +21,13 @@ const (
 	Kick       Command = "POST /v1/kick"   // Whom: Done
 	Mute       Command = "POST /v1/mute"   // Whom: Done
 	Unmute     Command = "POST /v1/unmute" // Whom: Done
+
+	Upgrade Command = "POST /v1/upgrade" // Wait: Upgraded
+	Drain   Command = "POST /v1/drain"   // Within: Draining
 )
+
+// UpgradeTime is more than an upgrade takes, however it ends.
+const UpgradeTime = 2 * time.Minute
 
 // commands is how they are carried out. The answer is written as JSON; an error that is a Refusal goes to whoever asked as it is.
 var commands = map[Command]func(o Operated, body *json.Decoder) (answer any, err error){
@@ -28,6 +37,8 @@ var commands = map[Command]func(o Operated, body *json.Decoder) (answer any, err
 	Kick:       toWhom(kick),
 	Mute:       toWhom(func(o Operated, at spot) (Done, error) { return silence(o, at, true) }),
 	Unmute:     toWhom(func(o Operated, at spot) (Done, error) { return silence(o, at, false) }),
+	Upgrade:    told(upgrade),
+	Drain:      told(drain),
 }
 
 // RoomList is all rooms.
@@ -44,6 +55,16 @@ type LinkList struct {
 type Whom struct {
 	Room string `json:"room"`
 	Who  string `json:"who"` // a Call-ID, or a number
+}
+
+// Wait says whether an upgrade is answered when it is over, or when it has begun.
+type Wait struct {
+	Wait bool `json:"wait"`
+}
+
+// Within says after what time a server that drains ends with the calls that there still are, in seconds; 0: never.
+type Within struct {
+	Seconds float64 `json:"seconds"`
 }
 
 // Refusal is why something is not done.
@@ -79,22 +100,56 @@ func rooms(o Operated) RoomList {
 
 // toWhom makes a command of what is done to a call that is found.
 func toWhom(do func(Operated, spot) (Done, error)) func(Operated, *json.Decoder) (any, error) {
+	return told(func(o Operated, whom Whom) (Done, error) {
+		at, err := find(o.Rooms(), whom)
+		if err != nil {
+			return Done{}, err
+		}
+		return do(o, at)
+	})
+}
+
+// told makes a command of what is done after one was told something.
+func told[About, Answer any](do func(Operated, About) (Answer, error)) func(Operated, *json.Decoder) (any, error) {
 	return func(o Operated, body *json.Decoder) (any, error) {
-		var whom Whom
-		if err := body.Decode(&whom); err != nil {
+		var about About
+		if err := body.Decode(&about); err != nil {
 			var large *http.MaxBytesError
 			if errors.As(err, &large) {
 				return nil, refuse(http.StatusRequestEntityTooLarge, "the request has more than %d bytes", large.Limit)
 			}
-			return nil, refuse(http.StatusBadRequest, `the request is no {"room": ..., "who": ...}: %v`, err)
+			return nil, refuse(http.StatusBadRequest, "the request is no %s: %v", shape(about), err)
 		}
-		at, err := find(o.Rooms(), whom)
-		if err != nil {
-			return nil, err
-		}
-		return do(o, at)
+		return do(o, about)
 	}
 }
+
+// shape is what is expected, in words: {"room": ..., "who": ...}.
+func shape(about any) string {
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(about)) {
+		names = append(names, fmt.Sprintf("%q: ...", field.Tag.Get("json")))
+	}
+	return "{" + strings.Join(names, ", ") + "}"
+}
+
+func upgrade(o Operated, about Wait) (Upgraded, error) {
+	done, err := o.Upgrade(about.Wait)
+	if err != nil {
+		return Upgraded{}, refuse(http.StatusConflict, "not upgraded, %s goes on: %v", done.From, err)
+	}
+	return done, nil
+}
+
+func drain(o Operated, about Within) (Draining, error) {
+	if about.Seconds < 0 || about.Seconds > mostDrain.Seconds() {
+		return Draining{}, refuse(http.StatusBadRequest, "%v seconds are no time to drain in: up to %v are", about.Seconds, mostDrain)
+	}
+	return o.Drain(time.Duration(about.Seconds * float64(time.Second))), nil
+}
+
+// mostDrain is how long a drain may be said to take.
+const mostDrain = 30 * 24 * time.Hour
 
 func kick(o Operated, at spot) (Done, error) {
 	done := at.done()

@@ -17,7 +17,7 @@ func TestDocs(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/operations.md has no chapter for scripts")
 	}
-	for _, answer := range []any{Status{}, Trunk{}, RoomList{}, Room{}, Participant{}, LinkList{}, Link{}, Done{}} {
+	for _, answer := range []any{Status{}, Trunk{}, RoomList{}, Room{}, Participant{}, LinkList{}, Link{}, Done{}, Upgraded{}, Draining{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if name == "" || !strings.Contains(promised, "`"+name+"`") {

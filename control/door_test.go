@@ -133,7 +133,7 @@ func TestHungClients(t *testing.T) {
 
 // What is said to a client about what is not there.
 func TestNobodyAnswers(t *testing.T) {
-	c := Client{t.TempDir() + "/ctl.sock"}
+	c := Client{Path: t.TempDir() + "/ctl.sock"}
 	fails := func(words string) {
 		t.Helper()
 		if err := c.Ask(t.Context(), ShowStatus, nil, new(Status)); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), words) {
@@ -170,7 +170,7 @@ func TestSomebodyElseAnswers(t *testing.T) {
 		}
 	}()
 	for range 3 {
-		err := Client{path}.Ask(t.Context(), ShowStatus, nil, new(Status))
+		err := Client{Path: path}.Ask(t.Context(), ShowStatus, nil, new(Status))
 		if err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("got %v, want an error that names the socket", err)
 		}

@@ -23,6 +23,8 @@ type theatre struct {
 	links  []Link
 	kicked map[string]bool
 	hangs  chan struct{} // a status waits for that; nil: it does not wait
+
+	upgrades chan struct{} // an upgrade says here that it has begun, and waits here for its end; nil: it fails
 }
 
 var ten = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -73,6 +75,26 @@ func (o *theatre) Silence(room, call string, silent bool) (Silenced, bool) {
 	return Silenced{}, false
 }
 
+func (o *theatre) Upgrade(wait bool) (Upgraded, error) {
+	if o.upgrades == nil {
+		return Upgraded{From: "v1"}, errors.New("the new one does not like config.yaml:3")
+	}
+	done := Upgraded{Done: wait, From: "v1", Calls: 4}
+	if wait {
+		o.upgrades <- struct{}{}
+		<-o.upgrades
+		done.To, done.PID, done.Seconds = "v2", 8, 0.5
+	}
+	return done, nil
+}
+
+func (o *theatre) Drain(within time.Duration) Draining {
+	if within == 0 {
+		return Draining{Calls: 4}
+	}
+	return Draining{4, ten.Add(within)}
+}
+
 // opens opens a door to it.
 func (o *theatre) opens(t *testing.T) (Client, *Door) {
 	t.Helper()
@@ -83,7 +105,7 @@ func (o *theatre) opens(t *testing.T) (Client, *Door) {
 	}
 	d.Serve(o, "v1", slog.New(slog.DiscardHandler))
 	t.Cleanup(d.Close)
-	return Client{path}, d
+	return Client{Path: path}, d
 }
 
 // says is the answer to a command as it came, or the refusal.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,7 +25,8 @@ var ErrTaken = errors.New("another server answers there")
 type socket struct {
 	net.Listener
 	path  string
-	file  fs.FileInfo // what we have made
+	file  fs.FileInfo // what we have made, or taken over
+	lent  atomic.Bool // another process has it, too: the file is that one's
 	close func() error
 }
 
@@ -56,6 +58,19 @@ func listen(path string) (s *socket, err error) {
 		s.Close()
 		return nil, explain(path, err)
 	}
+	return s, nil
+}
+
+// inherit takes over a listener that another process has at a path. One whose file is gone is of no use, and is made anew.
+func inherit(path string, l net.Listener) (*socket, error) {
+	file, err := os.Lstat(path)
+	if err != nil || file.Mode().Type() != fs.ModeSocket {
+		l.Close()
+		return listen(path)
+	}
+	s := &socket{Listener: l, path: path, file: file}
+	s.lent.Store(true)
+	s.close = sync.OnceValue(s.end)
 	return s, nil
 }
 
@@ -136,11 +151,14 @@ func lockFolder(path string) (unlock func()) {
 	return func() { folder.Close() }
 }
 
+// SetDeadline ends an Accept that waits at that time.
+func (s *socket) SetDeadline(t time.Time) error { return s.Listener.(deadliner).SetDeadline(t) }
+
 // Close ends the listener and removes the file, if it is still ours. Safe to call twice.
 func (s *socket) Close() error { return s.close() }
 
 func (s *socket) end() error {
-	if now, err := os.Lstat(s.path); err == nil && s.file != nil && os.SameFile(now, s.file) {
+	if now, err := os.Lstat(s.path); err == nil && s.file != nil && os.SameFile(now, s.file) && !s.lent.Load() {
 		os.Remove(s.path) // what is left is replaced at the next start
 	}
 	return s.Listener.Close()

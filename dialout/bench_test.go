@@ -11,10 +11,14 @@ type idle struct{ ringing chan struct{} }
 
 func (i idle) Probe(context.Context, Trunk) error { return nil }
 func (i idle) Invite(ctx context.Context, _ Attempt, progress func(Progress)) (Call, error) {
-	progress(Progress{State: Ringing})
+	progress(Progress{ID: "INVITE", State: Ringing})
 	i.ringing <- struct{}{}
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+func (i idle) Continue(context.Context, string, Attempt, func(Progress)) (Call, error) {
+	return nil, ErrInterrupted
 }
 
 func (i idle) Members(context.Context, string) (list []Member, err error) {

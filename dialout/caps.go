@@ -61,6 +61,17 @@ func (u *Usage) spend(room string, caller Key, n int) {
 	u.add(room, caller, Count{Today: n})
 }
 
+// refund takes back what the line of t that a dial-out was granted last has counted, unless another day has begun since.
+func (u *Usage) refund(j *dial, t *trunk) {
+	if j.last.day != u.Day {
+		return
+	}
+	if j.last.own {
+		u.spend(j.Room.Number, j.lease.Caller, -1)
+	}
+	u.Trunks[t.Name] = max(0, u.Trunks[t.Name]-1)
+}
+
 func (u *Usage) add(room string, caller Key, n Count) {
 	add(u.Rooms, room, n)
 	add(u.Callers, caller, n)

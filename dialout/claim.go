@@ -86,22 +86,37 @@ func (d *Dialer) end(j *dial, r *Result) {
 		return
 	}
 	j.lease.Trunk = r.Trunk
-	over := make(chan struct{})
-	r.Lease, r.Seat, r.Over = j.lease, j.seat, over
-	d.running.Go(func() { d.outlast(r.Call, &j.lease, j.seat, over) }) // before Done, so Close waits for it too
+	h := d.keep(r.Call, &j.lease, j.seat) // before Done, so Close waits for it too
+	r.Lease, r.Seat, r.Over = j.lease, j.seat, h.over
+}
+
+// holding is an answered call and what it holds until it ends. Immutable.
+type holding struct {
+	call  Call
+	lease *Lease
+	seat  Seat          // nil: none was kept
+	over  chan struct{} // closed when it is given back
+}
+
+// keep leaves to a call what it holds. The lock is held.
+func (d *Dialer) keep(call Call, l *Lease, seat Seat) *holding {
+	h := &holding{call, l, seat, make(chan struct{})}
+	d.holdings[h] = struct{}{}
+	d.running.Go(func() { d.outlast(h) })
+	return h
 }
 
 // outlast is the goroutine "answered call": it gives back what a call holds when the call has ended, and closes over then.
-func (d *Dialer) outlast(call Call, l *Lease, seat Seat, over chan<- struct{}) {
+func (d *Dialer) outlast(h *holding) {
 	ended := true
 	d.guard("answered call", func() {
 		select {
-		case <-call.Done():
+		case <-h.call.Done():
 		case <-d.stopped:
 			ended = false
 		}
-		if ended && seat != nil {
-			seat.Release() // if nobody has taken it
+		if ended && h.seat != nil {
+			h.seat.Release() // if nobody has taken it
 		}
 	})
 	if !ended {
@@ -109,11 +124,12 @@ func (d *Dialer) outlast(call Call, l *Lease, seat Seat, over chan<- struct{}) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if t := trunkNamed(d.trunks, l.Trunk); t != nil {
+	if t := trunkNamed(d.trunks, h.lease.Trunk); t != nil {
 		t.calls--
 	}
-	d.drop(l, !l.Link)
-	close(over)
+	delete(d.holdings, h)
+	d.drop(h.lease, !h.lease.Link)
+	close(h.over)
 }
 
 // drop gives back a lease's numbers and, if it is counted, its place in the counts. The lock is held.
@@ -131,9 +147,10 @@ func (d *Dialer) drop(l *Lease, counted bool) {
 	d.serve()
 }
 
-// note counts the outcome and logs it.
+// note counts the outcome and logs it. From then on it is under way, until noted.
 func (d *Dialer) note(req Request, r Result, took time.Duration) Result {
 	d.mu.Lock()
+	d.underWay++
 	d.outcomes[r.Outcome]++
 	d.mu.Unlock()
 	d.log.LogAttrs(context.Background(), r.level(), "dialled", r.attrs(req, took)...)

@@ -37,6 +37,11 @@ type Change struct {
 	Number string // that is dialled, without what only makes it readable
 	Trunk  string // over which; empty while it is queued
 	Early  Call   // the early call that the inviter may hear; nil: none
+	ID     string // of the INVITE that is out, by which another process can go on with the dial-out: see [Dialer.Continue]; empty: none is
+
+	// Over says that an INVITE was out, none will be any more, and Dial is about to return: State is that of the outcome. What rests while it rings
+	// has to be under way when it has heard that, because the Dialer is not any more when Dial has returned.
+	Over bool
 }
 
 // Result is how a dial-out ended. Outcome.State is Answered if there is a call, and otherwise what is
@@ -55,7 +60,7 @@ type Result struct {
 }
 
 // Lease is what an answered call holds until it ends: a line, its place in the counts, and the numbers
-// that are not dialled again meanwhile. Plain data, for [Dialer.Adopt].
+// that are not dialled again meanwhile. Plain data.
 type Lease struct {
 	Room   Room
 	Caller Key
@@ -65,25 +70,36 @@ type Lease struct {
 }
 
 // dial is one dial-out that is not over. Everything but the lease's keys is its own goroutine's; those
-// are guarded by the Dialer's lock.
+// are guarded by the Dialer's lock. While its INVITE is out, and in a pause, whoever holds the lock may read it all.
 type dial struct {
 	Request
 	dialer *Dialer
 	watch  func(Change)
-	stands func() // is called when it has a line and a seat, or stands in a queue for them; again perhaps
+	stands func()          // is called when it has a line and a seat, or stands in a queue for them; again perhaps
+	wanted context.Context // until it is given up
 	giveUp context.CancelCauseFunc
 	lease  Lease
 	seat   Seat // nil: none is kept yet
 
 	counted bool     // it has had a line, and counts for Limits.RoomAtOnce and CallerAtOnce; guarded by the Dialer's lock, and so is spent
 	spent   bool     // and over a trunk that is not internal: for RoomDaily and CallerDaily
-	last    spending // guarded by the Dialer's lock
+	last    spending // guarded by the Dialer's lock, and so are unused, out and moves
+	unused  *trunk   // whose line it has, over which it has not sent anything yet; nil: none
+	out     *attempt // that is under way; nil: none
+	moves   bool     // it is between two steps: its INVITE is being sent, or what has come of that is seen to
 
 	order   uint64  // in which they were begun; never changes
 	calling Calling // how far it has come; guarded by the Dialer's lock
 
-	redirected int       // how many numbers of 302s were dialled
-	deadline   time.Time // until which it waits for lines
+	asked      Policy   // was said of the number that is dialled now; it was of that which was asked for, not of wherever that leads
+	ways       []route  // to that number, that were not tried
+	ahead      []string // numbers that are dialled after it
+	tried      []Key    // and those that were dialled, or will be
+	redirected int      // how many numbers of 302s were dialled
+	sounded    bool     // an INVITE of it was out
+
+	began    time.Time
+	deadline time.Time // until which it waits for lines
 }
 
 // spending is what the line that a dial-out was granted last has counted of the day, besides itself.
@@ -104,10 +120,12 @@ func (d *Dialer) Dial(ctx context.Context, req Request, watch func(Change)) Resu
 	if req.Absent {
 		beside = ""
 	}
-	return d.invite(ctx, req, d.inRoom(req.Room, beside), watch, func() {})
+	r := d.invite(ctx, req, d.inRoom(req.Room, beside), watch, func() {})
+	d.noted()
+	return r
 }
 
-// invite is Dial, where it is known who is in the room. stands is for those who are called in an order.
+// invite is Dial, where it is known who is in the room. stands is for those who are called in an order. The result is under way until noted.
 func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch func(Change), stands func()) Result {
 	number, cause := d.rules.Check(req.Number)
 	key := d.rules.Key(number)
@@ -120,27 +138,49 @@ func (d *Dialer) invite(ctx context.Context, req Request, in map[Key]bool, watch
 	if cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: cmp.Or(number, req.Number)}, 0)
 	}
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
 	began := time.Now()
-	j := &dial{Request: req, dialer: d, stands: stands, giveUp: giveUp, deadline: began.Add(req.Wait)}
-	j.watch = func(c Change) {
-		j.advance(c.Number, Outcome{State: c.State})
-		if watch != nil {
-			d.guard("watching a dial-out", func() { watch(c) })
-		}
-	}
+	req.Number = number
+	j := &dial{Request: req, dialer: d, stands: stands, asked: req.Policy, began: began, deadline: began.Add(req.Wait)}
+	j.wanted, j.giveUp = context.WithCancelCause(ctx)
+	defer j.giveUp(nil)
+	j.tellsTo(watch)
 	j.Ring = cmp.Or(req.Ring, d.config.Ring)
 	if cause := d.begin(j, key); cause != "" {
 		return d.note(req, Result{Outcome: failed(cause), Number: number}, 0)
 	}
+	j.ahead, j.tried = []string{number}, []Key{d.rules.Key(number)}
+	return j.seeThrough()
+}
+
+// tellsTo has watch hear of its changes; nil: nobody does.
+func (j *dial) tellsTo(watch func(Change)) {
+	d := j.dialer
+	j.watch = func(c Change) {
+		j.sounded = j.sounded || c.ID != ""
+		if !c.Over {
+			j.advance(c.Number, Outcome{State: c.State})
+		}
+		if watch != nil {
+			d.guard("watching a dial-out", func() { watch(c) })
+		}
+	}
+}
+
+// seeThrough is the rest of a dial-out that has begun. The result is under way until noted.
+func (j *dial) seeThrough() Result {
+	d := j.dialer
 	defer d.running.Done()
-	r := Result{Outcome: failed(Broken), Number: number}
-	d.guard("dial-out", func() { r = j.run(ctx, number) })
-	r.Taken = req.Replaces != ""
+	defer d.waits(j) // what has become of it is under way instead
+	r := Result{Outcome: failed(Broken), Number: j.Number}
+	d.guard("dial-out", func() { r = j.run(j.wanted) })
+	r.Taken = j.Replaces != ""
 	d.end(j, &r)
 	j.advance(r.Number, r.Outcome)
-	return d.note(req, r, time.Since(began))
+	r = d.note(j.Request, r, time.Since(j.began))
+	if j.sounded {
+		j.watch(Change{State: r.State, Number: r.Number, Trunk: r.Trunk, Over: true})
+	}
+	return r
 }
 
 // inRoom is the numbers that need not be dialled because they are in the room already: the inviter is,
@@ -227,32 +267,26 @@ func (j *dial) sit() Outcome {
 	return Outcome{}
 }
 
-// run tries the number, and where it is redirected to, until somebody answers or says no.
-func (j *dial) run(ctx context.Context, number string) (r Result) {
-	asked := j.Policy
-	tried := []Key{j.dialer.rules.Key(number)}
-	numbers := []string{number}
-	for len(numbers) > 0 {
+// run tries the number, and where it is redirected to, until somebody answers or says no. If its INVITE is out already, it waits for that first.
+func (j *dial) run(ctx context.Context) (r Result) {
+	for j.out != nil || len(j.ahead) > 0 {
 		var targets []string
-		r, targets = j.reach(ctx, numbers[0], asked)
-		numbers = numbers[1:]
-		switch r.State {
-		case Answered, Declined, Cancelled:
+		if r, targets = j.reach(ctx); r.State == Answered || r.State == Declined || r.State == Cancelled {
 			return r
 		}
 		if len(targets) == 0 {
 			continue
 		}
-		asked = Unsaid // it was said of the number that was asked for, not of wherever that leads
-		next, cause := j.follow(targets, &tried)
-		numbers = append(next, numbers...)
+		j.asked = Unsaid
+		next, cause := j.follow(targets)
+		j.ahead = append(next, j.ahead...)
 		r.Outcome = Outcome{State: Failed, Cause: cause, Code: r.Code}
 	}
 	return r
 }
 
 // follow says which targets of a redirection are dialled next; the cause is why the last of the others is not.
-func (j *dial) follow(targets []string, tried *[]Key) (numbers []string, cause Cause) {
+func (j *dial) follow(targets []string) (numbers []string, cause Cause) {
 	d := j.dialer
 	in := d.inRoom(j.Room, j.Caller)
 	cause = Redirects // also if all of them were tried before: a circle
@@ -262,7 +296,7 @@ func (j *dial) follow(targets []string, tried *[]Key) (numbers []string, cause C
 		switch {
 		case wrong != "":
 			cause = wrong
-		case slices.Contains(*tried, key):
+		case slices.Contains(j.tried, key):
 		case j.redirected >= d.config.Redirects:
 			cause = Redirects
 		case in[key]:
@@ -271,44 +305,68 @@ func (j *dial) follow(targets []string, tried *[]Key) (numbers []string, cause C
 			cause = AlreadyCalled
 		default:
 			j.redirected++
-			*tried = append(*tried, key)
+			j.tried = append(j.tried, key)
 			numbers = append(numbers, number)
 		}
 	}
 	return numbers, cause
 }
 
-// reach tries one number over the trunks that take it. targets are where it was redirected to.
-func (j *dial) reach(ctx context.Context, number string, asked Policy) (r Result, targets []string) {
+// reach tries the next number over the trunks that take it. targets are where it was redirected to.
+func (j *dial) reach(ctx context.Context) (r Result, targets []string) {
 	d := j.dialer
-	ways, cause := d.routes(number, j.Trunk)
-	r = Result{Outcome: failed(cause), Number: number}
-	for len(ways) > 0 {
-		j.watch(Change{State: Queued, Number: number})
-		way, why := j.place(ctx, ways)
+	if j.out != nil {
+		over := false
+		if r, targets, over = j.try(ctx, j.out.way, j.out.number); over {
+			return r, targets
+		}
+	} else {
+		var cause Cause
+		number := j.ahead[0]
+		j.ahead = j.ahead[1:]
+		j.ways, cause = d.routes(number, j.Trunk)
+		r = Result{Outcome: failed(cause), Number: number}
+	}
+	for over := false; len(j.ways) > 0 && !over; {
+		j.watch(Change{State: Queued, Number: r.Number})
+		d.waits(j)
+		way, why := j.place(ctx, j.ways)
 		if way.trunk == nil {
 			if r.Trunk == "" || why.State == Cancelled { // else the attempt before says more
 				r.Outcome = why
 			}
 			return r, nil
 		}
-		var call Call
-		var failure *Failure
-		outcome := failed(Broken)
-		d.guard("attempt", func() { call, outcome, failure = j.attempt(ctx, way, number) })
-		r = Result{Outcome: outcome, Number: number, Trunk: way.Name, Call: call}
-		if call != nil {
-			r.Policy = d.rules.Policy(asked, number, &way.Trunk)
-			return r, nil // the line is its lease's
-		}
-		d.release(way.trunk)
-		if failure == nil || !failure.Class.failsOver() || outcome.State == NoAnswer {
-			if failure != nil && failure.Class == Redirect {
-				targets = failure.Targets
-			}
-			return r, targets
-		}
-		ways = slices.DeleteFunc(slices.Clone(ways), func(w route) bool { return w.trunk == way.trunk })
+		r, targets, over = j.try(ctx, way, r.Number)
 	}
-	return r, nil
+	return r, targets
+}
+
+// try tries a number over one trunk, whose line it has. over says that no other trunk would help.
+func (j *dial) try(ctx context.Context, way route, number string) (r Result, targets []string, over bool) {
+	d := j.dialer
+	j.ways = slices.DeleteFunc(slices.Clone(j.ways), func(w route) bool { return w.trunk == way.trunk })
+	var call Call
+	var failure *Failure
+	outcome := failed(Broken)
+	d.guard("attempt", func() {
+		if j.out != nil {
+			call, outcome, failure = j.await(ctx, j.out)
+		} else {
+			call, outcome, failure = j.attempt(ctx, way, number)
+		}
+	})
+	r = Result{Outcome: outcome, Number: number, Trunk: way.Name, Call: call}
+	if call != nil {
+		r.Policy = d.rules.Policy(j.asked, number, &way.Trunk)
+		return r, nil, true // the line is its lease's
+	}
+	d.release(way.trunk)
+	if failure == nil || !failure.Class.failsOver() || outcome.State == NoAnswer {
+		if failure != nil && failure.Class == Redirect {
+			targets = failure.Targets
+		}
+		return r, targets, true
+	}
+	return r, nil, false
 }

@@ -471,7 +471,6 @@ func TestAClosedDialer(t *testing.T) {
 		if got := x.live(); len(got) != 1 {
 			t.Errorf("a call that was answered is its owner's to end; live: %v", got)
 		}
-		d.Adopt(Lease{Room: conference("1")}, &fakeCall{})
 		d.Close()
 		x.wantLog("0s INVITE 102@pbx\n0s INVITE 101@pbx\n1s CANCEL 101@pbx: the server is shutting down")
 	})

@@ -34,8 +34,10 @@ type Config struct {
 
 	Present  func(room string) []string // the numbers of those who are in the room, who are not dialled; nil: nobody is
 	Location *time.Location             // in which the day of Limits begins; nil: time.Local
-	Saved    *Saved                     // what another process has left; nil: nothing
 	Log      *slog.Logger               // nil: nothing is logged
+
+	Saved *Saved               // what another process has left: the Dialer begins paused, and Resume has it go on; nil: nothing
+	Call  func(id string) Call // the calls of Saved that there are still, else nil; nil: there are none
 }
 
 // Defaults of Config. Four seconds are four INVITEs over UDP (RFC 3261 section 17.1.1.2: after 0, 0.5,
@@ -63,11 +65,17 @@ type Dialer struct {
 	claims   map[place]*Lease
 	awaited  map[*Lease]chan struct{} // closed when the lease is dropped; of those that somebody waits for
 	dials    map[*dial]struct{}       // that are not over
+	left     map[string]*dial         // those of them that the process before has left, and nobody continues yet, by the ID of their INVITE
 	begun    uint64                   // how many there were
+	holdings map[*holding]struct{}    // the calls that were answered and have not ended
 	waiting  []*waiter                // for a line, the longest waiting first
 	usage    Usage
 	outcomes map[Outcome]uint64
 	closed   bool
+
+	resumed  chan struct{} // closed by Resume; nil: it is not paused
+	underWay int           // INVITEs and probes that are out, and outcomes of which nobody knows yet who has asked for them
+	quiet    chan struct{} // closed when there are none; nil: nobody waits for that
 }
 
 // New checks the configuration and starts the probes. Close ends it. The error joins one [*Fault] for
@@ -89,12 +97,12 @@ func New(cfg Config) (*Dialer, error) {
 	}
 	d := &Dialer{
 		config: cfg, rules: rules, trunks: trunks, instance: newInstance(), log: cfg.Log,
-		claims: make(map[place]*Lease), awaited: make(map[*Lease]chan struct{}), dials: make(map[*dial]struct{}),
-		outcomes: make(map[Outcome]uint64),
+		claims: make(map[place]*Lease), awaited: make(map[*Lease]chan struct{}), dials: make(map[*dial]struct{}), left: make(map[string]*dial),
+		holdings: make(map[*holding]struct{}), outcomes: make(map[Outcome]uint64),
 	}
-	d.restore(cfg.Saved)
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop, d.stopped = stop, ctx.Done()
+	d.restore(cfg.Saved)
 	for _, t := range d.trunks {
 		if t.Probe > 0 {
 			d.running.Go(func() { d.probe(ctx, t) }) // ends in Close
@@ -160,8 +168,10 @@ func (d *Dialer) cancel(those func(*dial) bool, why error) {
 func (d *Dialer) Close() {
 	d.mu.Lock()
 	d.closed = true
+	d.resume() // there is no other process for them
 	d.mu.Unlock()
 	d.cancel(func(*dial) bool { return true }, ErrClosed)
+	d.abandon(ErrClosed)
 	d.stop()
 	d.running.Wait()
 }

@@ -9,13 +9,14 @@
 //
 // Every dial-out ends in an [Outcome] with a name, which is a value and not an error. The rules (which
 // numbers, what the invited meets) are pure functions of a [Rulebook]. What must outlive the process
-// (counters of the day, marks, the states of members, who holds a line) is plain data.
+// (counters of the day, marks, the states of members, who holds a line, whose telephone rings) is plain data: see [Saved] and [GroupsImage]. To be
+// written down the dialler is paused: what is just being sent is sent, what is not waits, and what rings goes on in the next process: [Dialer.Continue].
 //
 // Who owns what: the Dialer's lock guards who is being called, the lines and the counters; that of
 // Groups guards the members' states. Neither is held over a call out of the package. A dial-out runs on
-// the goroutine of its caller and waits for nobody else's.
+// the goroutine of its caller, which alone takes its steps; while an INVITE is out it waits for the goroutine that has sent it.
 //
-// Goroutines: one per probed trunk and one per answered call, which New and Dial start and Close ends;
-// in Groups one per member under way and one per number of his that is being dialled, which Call starts
+// Goroutines: one per probed trunk and one per answered call, which New and Dial start and Close ends; one per INVITE that is out;
+// in Groups one per member under way and one per number of his that is being dialled, which Call and Resume start
 // and which end with the member's outcome, when the room ends, or with Close.
 package dialout

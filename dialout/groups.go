@@ -24,6 +24,10 @@ type GroupsConfig struct {
 	EndsWithCaller bool              // whether what rings is cancelled when who pressed the key leaves the room
 	OnChange       func(GroupChange) // hears how each is; from many goroutines, so the order is not certain; does not block; nil: nobody does
 	Log            *slog.Logger      // nil: nothing is logged
+
+	// Saved is what another process has left: who was under way there is so here, from Resume on. The Dialer must have been made with what its Dialer
+	// has left, and must be the one of the same process. nil: nothing.
+	Saved *GroupsImage
 }
 
 // defaultWait is how long a member of a group that has more members than the trunk has lines waits.
@@ -54,6 +58,9 @@ type Groups struct {
 	mu      sync.Mutex
 	calls   map[Room][]*groupCall // in the order in which they were called first
 	presses map[*press]struct{}   // that still have members under way
+	sought  map[*search]struct{}  // the searches for them
+	begun   uint64                // how many searches there were
+	resting []*search             // those of the process before, which Resume begins
 	closed  bool
 }
 
@@ -72,12 +79,20 @@ type member struct {
 	stop  context.CancelCauseFunc // ends the search for him; nil: there is none
 }
 
-// press is one pressing of the key. Guarded by Groups.mu.
+// press is one pressing of the key. Guarded by Groups.mu, but for what never changes.
 type press struct {
-	room   Room
-	call   string // of who has pressed it
+	room   Room            // never changes, nor do number and wanted
+	number string          // of who has pressed it
+	call   string          // of who has pressed it
+	wanted context.Context // until it is given up
 	giveUp context.CancelCauseFunc
 	left   int // members that are under way for it
+}
+
+func newPress(room Room, by Caller) *press {
+	p := &press{room: room, number: by.Number, call: by.Call}
+	p.wanted, p.giveUp = context.WithCancelCause(context.Background())
+	return p
 }
 
 // NewGroups makes a Groups. Close ends it; it starts nothing.
@@ -93,10 +108,12 @@ func NewGroups(cfg GroupsConfig) *Groups {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Groups{
+	g := &Groups{
 		config: cfg, dialer: cfg.Dialer, log: cfg.Log,
-		calls: make(map[Room][]*groupCall), presses: make(map[*press]struct{}),
+		calls: make(map[Room][]*groupCall), presses: make(map[*press]struct{}), sought: make(map[*search]struct{}),
 	}
+	g.restore(cfg.Saved)
+	return g
 }
 
 // Arrived tells that somebody has come into the room, by a call of his own perhaps: what rings for him is
@@ -160,11 +177,12 @@ func (g *Groups) cancel(those func(*press) bool, why error) {
 }
 
 // Close cancels what rings and returns when nobody is under way any more. To be called before the
-// Dialer's Close. Safe to call twice.
+// Dialer's Close; it ends a pause of the Dialer. Safe to call twice.
 func (g *Groups) Close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
 	g.cancel(func(*press) bool { return true }, ErrClosed)
+	g.dialer.Resume() // there is no other process for them
 	g.running.Wait()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -156,39 +155,31 @@ func (c *groupCall) update(found []*member) {
 // press starts the search for those who are missing and returns how many of them will be dialled; what becomes of the others comes out
 // of their search all the same. The error is ErrLimit if there are none for the limits. The lock is held.
 func (g *Groups) press(c *groupCall, by Caller, in map[Key]bool) (called int, err error) {
-	ctx, giveUp := context.WithCancelCause(context.Background())
-	p := &press{room: c.room, call: by.Call, giveUp: giveUp}
-	turn := make(chan struct{})
-	close(turn)
+	p := newPress(c.room, by)
+	turn := nobodyBefore()
 	forecast := g.dialer.forecast(c.room, by.Number)
 	older := g.dialer.older(c.room)
 	for _, m := range c.members {
 		if m.stop != nil || g.here(c, m, in) {
 			continue
 		}
-		if g.sought(c, m) {
+		if g.soughtElsewhere(c, m) {
 			m.state.Outcome, m.state.Number, m.state.Since = failed(AlreadyCalled), "", time.Now()
 			continue
 		}
-		searching, stop := context.WithCancelCause(ctx)
-		m.stop = stop
 		m.state.Outcome, m.state.Number, m.state.Since = Outcome{State: Queued}, "", time.Now()
-		p.left++
 		if cause := forecast.admits(m.ways); cause == "" {
 			called++
 		} else if cause.limits() {
 			err = ErrLimit
 		}
-		next := make(chan struct{})
-		s := &search{
-			Groups: g, call: c, member: m, press: p, caller: by.Number, in: in, older: older,
-			after: turn, next: sync.OnceFunc(func() { close(next) }),
-		}
-		turn = next
-		g.running.Go(func() { s.run(searching) }) // ends with the member's outcome; Close waits
+		s := newSearch(g, c, m, p)
+		s.in, s.older, s.left = in, older, m.ways
+		turn = s.queue(turn)
+		s.start()
 	}
 	if p.left == 0 {
-		giveUp(nil)
+		p.giveUp(nil)
 	} else {
 		g.presses[p] = struct{}{}
 	}
@@ -209,9 +200,9 @@ func (g *Groups) here(c *groupCall, m *member, in map[Key]bool) bool {
 	return false
 }
 
-// sought reports whether a member is being called into the room as a member of another group. He is the same
+// soughtElsewhere reports whether a member is being called into the room as a member of another group. He is the same
 // if his first number is. The lock is held.
-func (g *Groups) sought(c *groupCall, m *member) bool {
+func (g *Groups) soughtElsewhere(c *groupCall, m *member) bool {
 	for _, other := range g.calls[c.room] {
 		if other != c && slices.ContainsFunc(other.members, func(o *member) bool { return o.stop != nil && o.keys[0] == m.keys[0] }) {
 			return true

@@ -2,7 +2,6 @@ package dialout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -358,44 +357,6 @@ func TestTenGroupsOfAHundred(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := len(o.live()); got != 1000 {
 			t.Errorf("%d of 1000 are in", got)
-		}
-	})
-}
-
-func TestGroupsGoOnInAnotherProcess(t *testing.T) {
-	gathering(t, pbx(), GroupsConfig{}, func(o *office) {
-		o.list("100", "Anna 101", "102", "103")
-		o.list("200", "103")
-		o.phone("101").answers(0)
-		o.phone("102").fails(0, 486)
-		o.phone("103").rings(0)
-		o.press(3)
-		o.pressed("77", "200", "12", 1)
-		time.Sleep(time.Second)
-		written, err := json.Marshal(o.groups.Save())
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.groups.Close()
-		var read []GroupState
-		if err := json.Unmarshal(written, &read); err != nil {
-			t.Fatal(err)
-		}
-		before := o.groups
-		defer func() { o.groups = before }()
-		next := newOffice(o.exchange, o.dialer, GroupsConfig{})
-		next.lists = o.lists
-		next.groups.Restore(read)
-		next.wantReport("1 of 3; missing: 102: busy, 103: failed: interrupted by an upgrade")
-		o.phone("103").answers(0)
-		next.press(2)
-		next.wantReport("2 of 3; missing: 102: busy")
-		if got := next.groups.States(conference("77")); len(got) != 1 || got[0].Group != "200" {
-			t.Errorf("the other room: %v", got)
-		}
-		next.groups.Close()
-		for _, c := range o.calls {
-			c.Hangup("bye")
 		}
 	})
 }

@@ -62,7 +62,7 @@ func TestAPanicOfThoseWhoAreAsked(t *testing.T) {
 		nowhere := into("101")
 		nowhere.Room = conference("7777")
 		x.wantDial(d, nowhere, "queued, failed: error")
-		if s := d.Stats(); s.Panics != 4 || s.Trunks[0].Calls != 0 || s.Dials != 0 || len(s.Usage.Rooms) != 0 {
+		if s := d.Stats(); s.Panics != 5 || s.Trunks[0].Calls != 0 || s.Dials != 0 || len(s.Usage.Rooms) != 0 {
 			t.Errorf("figures: %+v", s)
 		}
 		g := NewGroups(GroupsConfig{Dialer: d, Store: storeOf{"101"}, OnChange: func(GroupChange) { panic("I am told too much") }})

@@ -20,12 +20,15 @@ type exchange struct {
 	mu      sync.Mutex
 	phones  map[string]*phone // by number, or by number@trunk
 	dead    map[string]bool   // trunks whose probe fails
+	silent  bool              // no probe is answered
 	room    []string          // numbers that are in every room
 	log     []string
 	sent    []Attempt
 	calls   []*fakeCall
 	ringing map[string]int // INVITEs without a final response, by room and number as sent
 	wanted  map[string]int // those of them that are not being cancelled
+	bells   map[string]*bell
+	process int // how often another process has taken over
 
 	onInvite func(Attempt) // watches; the lock is held; nil: nobody does
 }
@@ -44,6 +47,7 @@ type phone struct {
 	chatty  bool          // and says meanwhile that it rings
 	linger  time.Duration // how long the Dialer is busy with its answer
 	slowBye time.Duration // how long it takes to answer a BYE
+	sending time.Duration // how long it takes to find out where it is, before the INVITE is out
 }
 
 type step struct {
@@ -84,6 +88,7 @@ type fakeCall struct {
 	once     sync.Once
 	ended    func() // is called before done is closed; guarded by the exchange's lock, and so is over
 	over     bool
+	carried  bool // another process has it now
 }
 
 // ID is what the Dialer asks for last, to log the answer.
@@ -95,6 +100,12 @@ func (c *fakeCall) ID() string {
 func (c *fakeCall) Done() <-chan struct{} { return c.done }
 func (c *fakeCall) Gone() <-chan struct{} { return c.gone }
 func (c *fakeCall) Hangup(reason string) {
+	c.exchange.mu.Lock()
+	carried := c.carried
+	c.exchange.mu.Unlock()
+	if carried {
+		return
+	}
 	c.once.Do(func() {
 		c.exchange.note("BYE %s: %s", c.to, reason)
 		c.exchange.mu.Lock()
@@ -121,6 +132,18 @@ func (c *fakeCall) atEnd(f func()) {
 	c.exchange.mu.Unlock()
 	if over {
 		f()
+	}
+}
+
+// carryCalls has the calls go on in another process: what becomes of those that this one has is of no interest.
+func (x *exchange) carryCalls() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, c := range x.calls {
+		if !c.over {
+			x.calls[i] = &fakeCall{exchange: x, id: c.id, to: c.to, slowBye: c.slowBye, ended: c.ended, done: make(chan struct{}), gone: make(chan struct{})}
+			c.carried = true
+		}
 	}
 }
 
@@ -192,7 +215,14 @@ func (x *exchange) leaves(number string) {
 	x.room = slices.DeleteFunc(x.room, func(n string) bool { return n == number })
 }
 
-func (x *exchange) Probe(_ context.Context, t Trunk) error {
+func (x *exchange) Probe(ctx context.Context, t Trunk) error {
+	x.mu.Lock()
+	silent := x.silent
+	x.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.dead[t.Name] {
@@ -207,50 +237,156 @@ func (x *exchange) dies(trunk string, dead bool) {
 	x.dead[trunk] = dead
 }
 
-func (x *exchange) Invite(ctx context.Context, a Attempt, progress func(Progress)) (Call, error) {
-	to := a.Number + "@" + a.Trunk.Name
-	p := x.invited(a, to)
-	defer x.forget(a)
-	x.note("INVITE %s", to)
-	for _, s := range p.script {
-		if !pass(ctx, s.after) {
-			return x.cancelled(ctx, a, p, progress)
-		}
-		switch {
-		case s.panics != "":
-			x.unwanted(a)
-			panic(s.panics)
-		case s.answer:
-			x.unwanted(a)
-			return x.answered(p, to), nil
-		case s.failure != nil:
-			x.unwanted(a)
-			return nil, s.failure
-		}
-		progress(*s.progress)
-	}
-	<-ctx.Done()
-	return x.cancelled(ctx, a, p, progress)
-}
-
-// pass lets time pass; false when ctx is done before. Timers of no time at all are not used: the race detector
-// breaks down when several goroutines look at such in fake time (golang/go issue 78156).
-func pass(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return ctx.Err() == nil
-	}
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (x *exchange) unwanted(a Attempt) {
+// mute says whether probes are not answered at all.
+func (x *exchange) mute(silent bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.wanted[a.Room+" "+a.Number]--
+	x.silent = silent
+}
+
+// bell is an INVITE that is out, whichever process has sent it.
+type bell struct {
+	id, to    string
+	attempt   Attempt
+	phone     *phone
+	cancelled chan struct{} // closed when it is
+
+	// Guarded by the exchange's lock.
+	moved chan struct{} // closed when there is something new
+	told  []Progress
+	over  bool
+	call  *fakeCall
+	err   error
+	bug   string
+}
+
+// rings plays the phone's script.
+func (x *exchange) rings(b *bell) {
+	for _, s := range b.phone.script {
+		if s.after > 0 {
+			select {
+			case <-time.After(s.after):
+			case <-b.cancelled:
+				return
+			}
+		}
+		x.mu.Lock()
+		select {
+		case <-b.cancelled:
+			x.mu.Unlock()
+			return
+		default:
+		}
+		if s.progress != nil {
+			p := *s.progress
+			p.ID = b.id
+			b.told = append(b.told, p)
+		} else {
+			b.over, b.err, b.bug = true, s.failure, s.panics
+			if s.answer {
+				b.call = x.picksUp(b.phone, b.to)
+			}
+			x.wanted[b.attempt.Room+" "+b.attempt.Number]--
+			x.ringing[b.attempt.Room+" "+b.attempt.Number]--
+		}
+		close(b.moved)
+		b.moved = make(chan struct{})
+		over := b.over
+		x.mu.Unlock()
+		if over {
+			return
+		}
+	}
+}
+
+// desk is the exchange as a process has it.
+type desk struct {
+	*exchange
+	process int
+}
+
+// desk is that of a process that begins now.
+func (x *exchange) desk() desk {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return desk{x, x.process}
+}
+
+func (x desk) Invite(ctx context.Context, a Attempt, progress func(Progress)) (Call, error) {
+	if !x.alive(x.process) {
+		return nil, ErrClosed
+	}
+	to := a.Number + "@" + a.Trunk.Name
+	p := x.invited(a, to)
+	time.Sleep(p.sending)
+	x.note("INVITE %s", to)
+	x.mu.Lock()
+	b := &bell{id: fmt.Sprintf("INVITE %d to %s", len(x.bells), to), to: to, attempt: a, phone: p, cancelled: make(chan struct{}), moved: make(chan struct{})}
+	x.bells[b.id] = b
+	x.mu.Unlock()
+	go x.rings(b) // ends with the script, or when it is cancelled
+	return x.await(ctx, b, x.process, 0, Progress{ID: b.id}, progress)
+}
+
+// Continue is of a process that has taken over.
+func (x desk) Continue(ctx context.Context, id string, _ Attempt, progress func(Progress)) (Call, error) {
+	x.mu.Lock()
+	b := x.bells[id]
+	if b == nil || x.exchange.process != x.process {
+		x.mu.Unlock()
+		return nil, ErrInterrupted
+	}
+	now := Progress{ID: id}
+	if n := len(b.told); n > 0 {
+		now = b.told[n-1]
+	}
+	seen := len(b.told)
+	x.mu.Unlock()
+	return x.await(ctx, b, x.process, seen, now, progress)
+}
+
+// await tells how far it is, and what the process has not seen yet, until it is over. A process that is not there any more hears nothing, and does
+// nothing.
+func (x *exchange) await(ctx context.Context, b *bell, process, seen int, now Progress, progress func(Progress)) (Call, error) {
+	progress(now)
+	for {
+		x.mu.Lock()
+		told, over, moved, call, alive := b.told[seen:], b.over, b.moved, b.call, x.process == process
+		seen = len(b.told)
+		x.mu.Unlock()
+		if !alive {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		for _, p := range told {
+			progress(p)
+		}
+		switch {
+		case over && b.bug != "":
+			panic(b.bug)
+		case over && call != nil:
+			if found := x.find(call.id); found != nil {
+				return found, nil
+			}
+			return call, nil
+		case over:
+			return nil, b.err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			if x.alive(process) {
+				return x.cancelled(ctx, b, progress)
+			}
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (x *exchange) alive(process int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.process == process
 }
 
 // invited finds the phone and holds the Dialer to its promise that a number is not rung twice for a room.
@@ -274,29 +410,39 @@ func (x *exchange) invited(a Attempt, to string) *phone {
 	return new(phone).fails(0, 404)
 }
 
-func (x *exchange) forget(a Attempt) {
+func (x *exchange) cancelled(ctx context.Context, b *bell, progress func(Progress)) (Call, error) {
+	a := b.attempt
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.ringing[a.Room+" "+a.Number]--
-}
-
-func (x *exchange) cancelled(ctx context.Context, a Attempt, p *phone, progress func(Progress)) (Call, error) {
-	to := a.Number + "@" + a.Trunk.Name
-	x.unwanted(a)
-	x.note("CANCEL %s: %v", to, context.Cause(ctx))
-	if p.chatty {
-		progress(Progress{State: Ringing})
+	if b.over {
+		x.mu.Unlock()
+		return x.await(context.WithoutCancel(ctx), b, x.process, len(b.told), Progress{ID: b.id}, func(Progress) {})
 	}
-	time.Sleep(p.slow)
-	if p.crosses {
-		return x.answered(p, to), nil
+	b.over = true
+	close(b.cancelled)
+	x.wanted[a.Room+" "+a.Number]--
+	x.mu.Unlock()
+	x.note("CANCEL %s: %v", b.to, context.Cause(ctx))
+	if b.phone.chatty {
+		progress(Progress{ID: b.id, State: Ringing})
+	}
+	time.Sleep(b.phone.slow)
+	x.mu.Lock()
+	x.ringing[a.Room+" "+a.Number]--
+	x.mu.Unlock()
+	if b.phone.crosses {
+		return x.answered(b.phone, b.to), nil
 	}
 	return nil, ctx.Err()
 }
 
-func (x *exchange) answered(p *phone, to string) Call {
+func (x *exchange) answered(p *phone, to string) *fakeCall {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	return x.picksUp(p, to)
+}
+
+// picksUp is answered. The lock is held.
+func (x *exchange) picksUp(p *phone, to string) *fakeCall {
 	c := &fakeCall{exchange: x, id: fmt.Sprint("call-", len(x.calls)), to: to, linger: p.linger, slowBye: p.slowBye, done: make(chan struct{}), gone: make(chan struct{})}
 	x.calls = append(x.calls, c)
 	return c
@@ -308,7 +454,7 @@ func within(t *testing.T, cfg Config, test func(x *exchange, d *Dialer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		x := newExchange(t)
-		cfg.Inviter, cfg.Present = x, x.present
+		cfg.Inviter, cfg.Present = x.desk(), x.present
 		d, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -320,7 +466,7 @@ func within(t *testing.T, cfg Config, test func(x *exchange, d *Dialer)) {
 
 func newExchange(t tester) *exchange {
 	return &exchange{
-		tester: t, began: time.Now(), phones: make(map[string]*phone), dead: make(map[string]bool), ringing: make(map[string]int), wanted: make(map[string]int),
+		tester: t, began: time.Now(), phones: make(map[string]*phone), dead: make(map[string]bool), ringing: make(map[string]int), wanted: make(map[string]int), bells: make(map[string]*bell),
 	}
 }
 
@@ -357,7 +503,11 @@ func (x *exchange) dial(d *Dialer, req Request) string {
 
 func (x *exchange) dialWith(ctx context.Context, d *Dialer, req Request) string {
 	var path []string
-	r := d.Dial(ctx, req, func(c Change) { path = append(path, c.State.String()) })
+	r := d.Dial(ctx, req, func(c Change) {
+		if !c.Over {
+			path = append(path, c.State.String())
+		}
+	})
 	if r.Call == nil && r.State == Answered || r.Call != nil && r.State != Answered {
 		x.Errorf("%s: outcome %v with call %v", req.Number, r.Outcome, r.Call)
 	}

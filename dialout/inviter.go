@@ -16,8 +16,12 @@ type Inviter interface {
 	// word: the CANCEL has been obeyed, or the call that has crossed it ended, so that an INVITE that is
 	// sent then is the only one that the far side has. That is waited for 32 s at most, and not at all
 	// when the server shuts down. progress may be called by any goroutine, but by one at a time, not after
-	// Invite has returned, and it does not block.
+	// Invite has returned, and it does not block. It is called first when the INVITE is out, with its ID; until then Invite may not be forgotten.
 	Invite(ctx context.Context, a Attempt, progress func(Progress)) (Call, error)
+
+	// Continue is Invite for one that another process has sent: of the attempt, what says how it is sent is of no interest any more. progress is
+	// called first with how far it is. The error is ErrInterrupted when nothing is known of it.
+	Continue(ctx context.Context, id string, a Attempt, progress func(Progress)) (Call, error)
 
 	// Probe asks the trunk's peer for a sign of life (OPTIONS). Any response is one, whatever it says.
 	Probe(ctx context.Context, t Trunk) error
@@ -49,10 +53,11 @@ type Attempt struct {
 	Replaces string // the value of a Replaces header; empty: none
 }
 
-// Progress is a provisional response.
+// Progress is a provisional response, or that an INVITE is out.
 type Progress struct {
-	State State // Ringing (180), or Trying (any other, 100 too)
-	Early Call  // the early call whose sound the inviter may hear, and only he; nil: there is none
+	ID    string // of the INVITE: its Call-ID
+	State State  // Ringing (180), Trying (any other, 100 too), or NotCalled: nothing has come
+	Early Call   // the early call whose sound the inviter may hear, and only he; nil: there is none
 }
 
 // Why what rings is cancelled: the cause of Invite's context.
@@ -65,3 +70,6 @@ var (
 	errPanic     = errors.New("a panic, see the log")            //
 	errSilent    = errors.New("no response within the time-out") // not even a 100
 )
+
+// ErrInterrupted says that nobody knows what has become of an INVITE, because another process has taken over.
+var ErrInterrupted = errors.New("interrupted by an upgrade")

@@ -77,6 +77,7 @@ func (d *Dialer) grant(j *dial, t *trunk, now time.Time) (cause Cause) {
 	}
 	d.usage.Trunks[t.Name]++
 	t.calls++
+	j.unused = t
 	return ""
 }
 
@@ -102,19 +103,12 @@ func (d *Dialer) unsent(j *dial, t *trunk) {
 
 // uncount does so, unless another day has begun since: that one was never charged. The lock is held.
 func (d *Dialer) uncount(j *dial, t *trunk) {
-	last := j.last
-	j.last = spending{}
-	if last.own {
+	d.usage.turn(dayOf(time.Now(), d.config.Location))
+	d.usage.refund(j, t)
+	if j.last.own {
 		j.spent = false
 	}
-	d.usage.turn(dayOf(time.Now(), d.config.Location))
-	if last.day != d.usage.Day {
-		return
-	}
-	if last.own {
-		d.usage.spend(j.Room.Number, j.lease.Caller, -1)
-	}
-	d.usage.Trunks[t.Name] = max(0, d.usage.Trunks[t.Name]-1)
+	j.last, j.unused = spending{}, nil
 }
 
 // line takes a line on the first of the ways that has one, waiting for it for at most as long as wait.

@@ -24,6 +24,11 @@ type office struct {
 	received map[string]int           // calls that are being received or are in, by member
 	changes  []string
 	dawdle   time.Duration // how long who is told of a state in the sixth second takes for it
+
+	process   int    // how often another process has taken over
+	lost      bool   // the next one finds none of the calls that are being received
+	meanwhile func() // what happens when this one has paused; nil: nothing
+	deaf      bool   // who receives does not hear that nobody wants the guest any more
 }
 
 // gathering runs a test in fake time with groups of that configuration. Whatever happens, no member is ever
@@ -35,6 +40,7 @@ func gathering(t *testing.T, cfg Config, groups GroupsConfig, test func(o *offic
 		test(o)
 		o.groups.Close()
 		o.wantTidy()
+		o.dialer.Close()
 	})
 }
 
@@ -42,9 +48,80 @@ func newOffice(x *exchange, d *Dialer, groups GroupsConfig) *office {
 	o := &office{
 		exchange: x, dialer: d, lists: make(map[string][]Member), presses: make(map[string]time.Duration), received: make(map[string]int),
 	}
-	groups.Dialer, groups.Store, groups.Receive, groups.OnChange = d, o, o.receive, o.changed
-	o.groups = NewGroups(groups)
+	o.open(d, groups)
 	return o
+}
+
+// open begins the work of a process. When another one has taken over, what it still says is not heard.
+func (o *office) open(d *Dialer, groups GroupsConfig) {
+	process := o.process
+	groups.Dialer, groups.Store = d, o
+	groups.Receive = func(ctx context.Context, guest Guest) State { return o.receive(ctx, guest, process) }
+	groups.OnChange = func(c GroupChange) {
+		if o.alive(process) {
+			o.changed(c)
+		}
+	}
+	o.dialer, o.groups = d, NewGroups(groups)
+}
+
+func (o *office) alive(process int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.process == process
+}
+
+// handsOver has another process take over, with these configurations, and says what it has got. The old one is gone without a word: no BYE, no CANCEL.
+func (o *office) handsOver(cfg Config, groups GroupsConfig) *GroupsImage {
+	o.Helper()
+	if err := o.dialer.Pause(context.Background()); err != nil {
+		o.Errorf("pause: %v", err)
+	}
+	synctest.Wait() // those who receive rest
+	if err := o.groups.Pause(context.Background()); err != nil {
+		o.Errorf("pause: %v", err)
+	}
+	if o.meanwhile != nil {
+		o.meanwhile()
+		synctest.Wait()
+	}
+	saved, called := carry(o, o.dialer.Save()), carry(o, o.groups.Save())
+	o.mu.Lock()
+	o.process++
+	o.mu.Unlock()
+	o.exchange.mu.Lock()
+	o.exchange.process++
+	o.exchange.mu.Unlock()
+	o.dialer.mu.Lock()
+	for h := range o.dialer.holdings {
+		if h.seat != nil {
+			h.seat.Release() // whoever sits there has it from now on
+		}
+	}
+	for j := range o.dialer.dials {
+		if j.seat != nil {
+			j.seat.Release() // is kept anew
+		}
+	}
+	o.dialer.mu.Unlock()
+	o.carryCalls()
+	o.groups.Close()
+	o.dialer.Close()
+	cfg.Inviter, cfg.Present, cfg.Saved, cfg.Call = o.desk(), o.present, saved, o.find
+	if o.lost {
+		for _, c := range o.calls {
+			c.Hangup("goes")
+		}
+	}
+	d, err := New(cfg)
+	if err != nil {
+		o.Errorf("%v", err)
+	}
+	groups.Saved = called
+	o.open(d, groups)
+	d.Resume()
+	o.groups.Resume()
+	return called
 }
 
 func (o *office) Members(ctx context.Context, group string) ([]Member, error) {
@@ -75,11 +152,15 @@ func (o *office) list(group string, extensions ...string) {
 }
 
 // receive is the ante-room: straight in, or with a key within ten seconds.
-func (o *office) receive(ctx context.Context, guest Guest) State {
+func (o *office) receive(ctx context.Context, guest Guest, process int) State {
 	who := guest.Lease.Room.Number + " " + guest.Member.Extension
 	call := guest.Call.(*fakeCall)
 	o.count(who, 1)
 	state := o.anteroom(ctx, guest)
+	if !o.alive(process) {
+		o.count(who, -1)
+		return state
+	}
 	o.note("%s is %s", call.to, state)
 	if state == In {
 		o.enters(guest.Number)
@@ -107,10 +188,18 @@ func (o *office) anteroom(ctx context.Context, guest Guest) State {
 		return In
 	case <-time.After(10 * time.Second):
 	case <-guest.Call.Done():
-	case <-ctx.Done():
+	case <-o.given(ctx):
 		return Cancelled
 	}
 	return NoAccept
+}
+
+// given is closed when the guest is not wanted any more, and whoever receives him hears that.
+func (o *office) given(ctx context.Context) <-chan struct{} {
+	if o.deaf {
+		return nil
+	}
+	return ctx.Done()
 }
 
 // count holds the Groups to their promise.
@@ -157,8 +246,8 @@ func (o *office) wantTidy() {
 		c.Hangup("good night")
 	}
 	synctest.Wait()
-	if s := o.dialer.Stats(); s.Dials != 0 || s.Waiting != 0 || len(o.dialer.claims) != 0 {
-		o.Errorf("left over: %+v, %v", s, o.dialer.claims)
+	if s := o.dialer.Stats(); s.Dials != 0 || s.Waiting != 0 || len(o.dialer.claims) != 0 || o.dialer.underWay != 0 {
+		o.Errorf("left over: %+v, %v, and %d are under way", s, o.dialer.claims, o.dialer.underWay)
 	}
 }
 

@@ -20,10 +20,11 @@ func newPace(rate float64) pace {
 	return pace{interval: time.Duration(float64(time.Second) / rate), turn: make(chan struct{}, 1)}
 }
 
-// wait returns nil when it is one's turn, and ctx's error when ctx is done before that.
-func (p *pace) wait(ctx context.Context) error {
+// wait returns nil when it is one's turn and depart has let one go, and ctx's error when ctx is done before that. Who waits in depart keeps the turn,
+// so the others stay in line behind him.
+func (p *pace) wait(ctx context.Context, depart func() error) error {
 	if p.interval == 0 {
-		return ctx.Err()
+		return depart()
 	}
 	select {
 	case p.turn <- struct{}{}:
@@ -39,8 +40,8 @@ func (p *pace) wait(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := depart(); err != nil {
+		return err
 	}
 	p.next = time.Now().Add(p.interval)
 	return nil

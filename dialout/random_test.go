@@ -12,8 +12,8 @@ import (
 )
 
 // TestNeverTwoCallsToOneMember lets anything happen in any order: members with alternate numbers in two
-// groups, phones that do whatever phones do, and people who press, give up, hang up, come by themselves
-// and end the room. The exchange and the office watch that no number is rung twice for a room, and that
+// groups, phones that do whatever phones do, people who press, give up, hang up, come by themselves
+// and end the room, and processes that take over from each other. The exchange and the office watch that no number is rung twice for a room, and that
 // no member is received twice; here it is watched that he is never called twice at all, where his numbers
 // do not ring together, and that whoever is on a call is in.
 func TestNeverTwoCallsToOneMember(t *testing.T) {
@@ -28,6 +28,8 @@ func TestNeverTwoCallsToOneMember(t *testing.T) {
 type affair struct {
 	*rapid.T
 	office   *office
+	cfg      Config
+	groups   GroupsConfig
 	seats    *chairs
 	total    int  // of them
 	together bool // the numbers of a member may ring together
@@ -48,12 +50,12 @@ func newAffair(t *rapid.T) *affair {
 	seats := &chairs{free: total}
 	cfg.Reserve = seats.reserve
 	x := newExchange(t)
-	cfg.Inviter, cfg.Present = x, x.present
+	cfg.Inviter, cfg.Present = x.desk(), x.present
 	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &affair{T: t, office: newOffice(x, d, groups), seats: seats, total: total, together: groups.NextAfter > 0}
+	a := &affair{T: t, office: newOffice(x, d, groups), cfg: cfg, groups: groups, seats: seats, total: total, together: groups.NextAfter > 0}
 	x.onInvite = a.invited
 	members := []string{"10,11,12", "20", "30,31", "40,41"}
 	a.office.list("100", members...)
@@ -110,8 +112,10 @@ func (a *affair) invited(to Attempt) {
 // happens lets it happen.
 func (a *affair) happens() {
 	o := a.office
-	defer o.dialer.Close() // also when it went wrong: nothing may be left in fake time
-	defer o.groups.Close()
+	defer func() { // also when it went wrong: nothing may be left in fake time
+		o.groups.Close()
+		o.dialer.Close()
+	}()
 	room := func(t *rapid.T) Room { return conference(rapid.SampledFrom([]string{"1", "2"}).Draw(t, "room")) }
 	a.Repeat(map[string]func(*rapid.T){
 		"press": func(t *rapid.T) {
@@ -123,6 +127,20 @@ func (a *affair) happens() {
 		"missing": func(t *rapid.T) { o.groups.Missing(context.Background(), room(t), by("90")) },
 		"time": func(t *rapid.T) {
 			time.Sleep(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second / 2)
+		},
+		"hand over": func(t *rapid.T) { // what rings is waited for, or not
+			ctx, cancel := context.WithTimeout(context.Background(), rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(t, "patience"))
+			defer cancel()
+			if rapid.Bool().Draw(t, "and goes on") {
+				o.dialer.Pause(ctx)
+				synctest.Wait()
+				time.Sleep(time.Second)
+				o.dialer.Resume()
+				return
+			}
+			if o.dialer.Pause(ctx) == nil {
+				o.handsOver(a.cfg, a.groups)
+			}
 		},
 		"give up": func(t *rapid.T) { o.groups.GiveUp(by("90").Call) },
 		"end room": func(t *rapid.T) {

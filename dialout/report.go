@@ -1,10 +1,7 @@
 package dialout
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -90,40 +87,4 @@ func known(keys []Key, set map[Key]bool) bool {
 		set[key] = true
 	}
 	return all
-}
-
-// Save writes down the groups of all rooms for another process.
-func (g *Groups) Save() (states []GroupState) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, room := range slices.SortedFunc(maps.Keys(g.calls), func(a, b Room) int {
-		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Incarnation, b.Incarnation))
-	}) {
-		for _, c := range g.calls[room] {
-			state := GroupState{Room: c.room, Group: c.group}
-			for _, m := range c.members {
-				state.Members = append(state.Members, m.state)
-			}
-			states = append(states, state)
-		}
-	}
-	return states
-}
-
-// Restore takes over what another process has written down, before the first Call. Who was under way there
-// has failed, as Interrupted, and is missing. The calls of those who are in come with [Dialer.Adopt].
-func (g *Groups) Restore(states []GroupState) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, state := range states {
-		c := g.call(state.Room, state.Group)
-		for _, s := range state.Members {
-			m := g.member(s.Member)
-			m.state = s
-			if s.State.UnderWay() {
-				m.state.Outcome = failed(Interrupted)
-			}
-			c.members = append(c.members, m)
-		}
-	}
 }

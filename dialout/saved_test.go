@@ -3,9 +3,9 @@ package dialout
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -48,30 +48,13 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 		x.phone("102@carrier").congested(time.Minute)
 		r := d.Dial(context.Background(), into("101"), nil)
 		x.dial(d, into("102"))
-		written, err := json.Marshal(struct {
-			Saved
-			Lease
-		}{d.Save(), r.Lease})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Close()
-
-		var read struct {
-			Saved
-			Lease
-		}
-		if err := json.Unmarshal(written, &read); err != nil {
-			t.Fatal(err)
-		}
-		cfg := cfg
-		cfg.Inviter, cfg.Saved = x, &read.Saved
-		next, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := d.Stats()
+		next := x.handOver(cfg, d)
 		defer next.Close()
-		next.Adopt(read.Lease, r.Call)
+		if got := next.Stats(); fmt.Sprint(got) != fmt.Sprint(before) {
+			t.Errorf("figures are\n%+v\nand were\n%+v", got, before)
+		}
+		next.Resume()
 		if m := ReadMark(x.sent[0].Mark); !next.Ours(m) || m.Room != "5234" {
 			t.Errorf("the mark is read as %+v", m)
 		}
@@ -80,14 +63,44 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Now: 1, Today: 2}) || got.Trunks[0].Calls != 1 || got.Trunks[1].Today != 1 {
 			t.Errorf("figures: %+v", got)
 		}
+		over := next.Over(r.Call.ID())
+		select {
+		case <-over:
+			t.Error("what a call holds that goes on is given back")
+		case <-next.Over("another call"):
+		}
 		r.Call.Hangup("bye")
-		synctest.Wait()
+		<-over
 		x.phone("104").fails(0, 486)
 		x.wantDial(next, into("104"), "queued, trying, busy")
 		x.wantDial(next, into("105"), "queued, failed: the room's calls of today")
 		if got := next.Stats(); got.Usage.Rooms["5234"] != (Count{Today: 3}) || got.Trunks[0].Calls != 0 {
 			t.Errorf("figures: %+v", got)
 		}
+	})
+}
+
+// A call that has ended between the processes holds nothing, whatever is written down.
+func TestACallThatEndsBetweenTheProcesses(t *testing.T) {
+	cfg := pbx()
+	cfg.Trunks[0].MaxCalls = 1
+	within(t, cfg, func(x *exchange, d *Dialer) {
+		x.phone("101").answers(0)
+		r := d.Dial(context.Background(), into("101"), nil)
+		if err := d.Pause(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		saved := carry(t, d.Save())
+		d.Close()
+		r.Call.Hangup("bye")
+		cfg.Inviter, cfg.Saved, cfg.Call = x.desk(), saved, func(string) Call { return nil }
+		next, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		next.Resume()
+		x.wantDial(next, into("101"), "queued, trying, answered on 101@pbx: straight")
 	})
 }
 

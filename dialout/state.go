@@ -78,7 +78,7 @@ const (
 	Refused        Cause = "refused"                     // any other Code
 	Broken         Cause = "error"                       // an error of our own side
 	ShuttingDown   Cause = "the server is shutting down" // after Close
-	Interrupted    Cause = "interrupted by an upgrade"   // was under way when the members' states were written down
+	Interrupted    Cause = "interrupted by an upgrade"   // was being received when another process took over, which has not found his call
 )
 
 // Outcome is how it ended. Plain data, comparable.

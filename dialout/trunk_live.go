@@ -14,6 +14,7 @@ type trunk struct {
 	numbers []pattern.Pattern
 	pace    pace
 	look    chan struct{} // holds one while the probe is to look at once
+	hush    func()        // gives up the probe that is out; nil: none is
 
 	up        bool
 	since     time.Time // when it went up or down
@@ -93,24 +94,40 @@ func (d *Dialer) probe(ctx context.Context, t *trunk) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-timer.C:
 		case <-t.look:
 		}
-		probing, cancel := context.WithTimeout(ctx, probeTimeout)
-		err := errPanic
-		d.guard("probe", func() { err = d.config.Inviter.Probe(probing, t.Trunk) })
-		cancel()
 		if ctx.Err() != nil {
 			return
 		}
-		wait := t.Probe
-		if err != nil {
-			wait = min(wait, probeDown)
+		switch up, heard := d.ask(ctx, t); {
+		case !heard:
+			t.lookNow() // after the pause
+		case up:
+			timer.Reset(t.Probe)
+		default:
+			timer.Reset(min(t.Probe, probeDown))
 		}
-		d.heard(t, err)
-		timer.Reset(wait)
 	}
+}
+
+// ask asks a trunk for a sign of life, once the dialler is not paused. Nothing is heard when it is paused meanwhile, or closed.
+func (d *Dialer) ask(ctx context.Context, t *trunk) (up, heard bool) {
+	asking, hush := context.WithCancel(ctx)
+	defer hush()
+	if d.depart(asking, func() { t.hush = hush }) != nil {
+		return false, false
+	}
+	defer d.landed(func() { t.hush = nil })
+	probing, cancel := context.WithTimeout(asking, probeTimeout)
+	defer cancel()
+	err := errPanic
+	d.guard("probe", func() { err = d.config.Inviter.Probe(probing, t.Trunk) })
+	if ctx.Err() != nil || asking.Err() != nil && err != nil {
+		return false, false
+	}
+	d.heard(t, err)
+	return err == nil, true
 }
 
 // heard says what a probe found.

@@ -88,8 +88,16 @@ func adoptLeg(cfg *Config, rtp, rtcp int) (*Leg, error) {
 
 // drop closes the sockets of a leg that never came to life.
 func (l *Leg) drop() {
+	l.mu.Lock()
+	again := l.closing
+	l.closing = true
+	l.mu.Unlock()
+	if again {
+		return
+	}
 	l.conn.Close()
 	l.control.conn.Close()
+	close(l.closed)
 }
 
 func adoptBoth(rtp, rtcp int) (sockets [2]Conn, err error) {

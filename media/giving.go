@@ -69,6 +69,9 @@ func (g *Giving) Sockets() error {
 	return g.sockets()
 }
 
+// MoreSockets sends those of the legs that were opened since, when no more will be.
+func (g *Giving) MoreSockets() error { return g.sockets() }
+
 // sockets sends what is not with the other process yet.
 func (g *Giving) sockets() error {
 	var legs []*Leg

@@ -50,6 +50,18 @@ func (t *Taking) Sockets() error {
 	return nil
 }
 
+// MoreSockets takes what Giving.MoreSockets sends.
+func (t *Taking) MoreSockets() error {
+	if err := t.takeSockets(); err != nil {
+		return fmt.Errorf("take the RTP sockets over: %w", err)
+	}
+	return nil
+}
+
+// Leg is the leg that receives RTP there, of which State will make what it was: until then nothing but LocalAddr and Close may be called. nil: there is none.
+// One of which State brings nothing is closed.
+func (t *Taking) Leg(at netip.AddrPort) *Leg { return t.blank[at] }
+
 // imageMemory is about what is allocated, in bytes, between the arrival of an image and the end of its restoring.
 const imageMemory = 8 << 10
 

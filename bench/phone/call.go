@@ -58,7 +58,7 @@ type setup struct {
 // LateOffer makes the INVITE carry no SDP: the peer offers in its 200, the phone answers in the ACK.
 func LateOffer() Option { return func(s *setup) { s.late = true } }
 
-// WithoutACK makes the phone never acknowledge the 200.
+// WithoutACK makes the phone not acknowledge the 200, unless it is told to: see Call.Acknowledge.
 func WithoutACK() Option { return func(s *setup) { s.noACK = true } }
 
 // CancelEarly sends a CANCEL right behind the INVITE, before any response.

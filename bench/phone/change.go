@@ -236,3 +236,8 @@ func (c *Call) acknowledge(ctx context.Context, invite, r *Message, body []byte)
 	c.phone.keepReply(ackKey(r), by, b)
 	return c.phone.wires.send(by, b)
 }
+
+// Acknowledge sends the ACK that WithoutACK has kept back, now and for each 200 that comes again.
+func (c *Call) Acknowledge(ctx context.Context) error {
+	return c.acknowledge(ctx, c.Invite(), c.Response(), nil)
+}

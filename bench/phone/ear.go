@@ -94,6 +94,7 @@ type Heard struct {
 	Reordered  uint64           // came after a later one
 	Late       uint64           // came more than 20 ms later than the distance to the packet before it asks
 	TSJumps    uint64           // consecutive packets whose timestamps are not as far apart as the sound in them, without a marker
+	Unsent     uint64           // samples by which timestamps of consecutive packets are further apart than the sound in them, marker or not: what was never sent
 	Markers    uint64           // packets with the marker bit
 	Malformed  uint64           // not RTP
 	SSRCs      []uint32         // in order of appearance
@@ -189,6 +190,9 @@ func (e *ear) follow(p packet, at time.Time) bool {
 		s.window <<= uint(distance)
 		if distance == 1 && p.pt != e.eventPT && p.ts != s.nextTS && !p.marker {
 			e.heard.TSJumps++
+		}
+		if distance == 1 && p.pt != e.eventPT {
+			e.heard.Unsent += uint64(max(0, int32(p.ts-s.nextTS)))
 		}
 		s.highest += uint32(distance)
 	case distance > -64 && s.window&(1<<-distance) != 0:

@@ -34,6 +34,20 @@ func (h *Histogram) Merge(other *Histogram) {
 	}
 }
 
+// Since is what has been added to a histogram since it was that one. Max is right to a step, as far as the steps reach.
+func (h *Histogram) Since(before *Histogram) *Histogram {
+	added := &Histogram{Count: h.Count - before.Count}
+	for i, n := range h.steps {
+		if added.steps[i] = n - before.steps[i]; added.steps[i] > 0 {
+			added.Max = min(h.Max, time.Duration(i+1)*histogramStep)
+		}
+	}
+	if added.steps[histogramSize-1] > 0 {
+		added.Max = h.Max
+	}
+	return added
+}
+
 // Quantile is the duration that a share q (0..1) of all do not exceed, rounded up to a step; Max at most.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	want := uint64(math.Ceil(q * float64(h.Count)))

@@ -51,14 +51,11 @@ func ctlTrouble(cfg *Config) (warnings faults) {
 
 // openDoor opens the control socket; nil: there is none. usual is the path at which it may be missing, whose folder is made where we may:
 // a server that an ordinary user tries out has no business there.
-func openDoor(path, usual string, log *slog.Logger) (*control.Door, error) {
+func openDoor(path, usual string, own *generation, log *slog.Logger) (*control.Door, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if path == usual {
-		os.Mkdir(filepath.Dir(path), 0o755) // if that fails, Open says what is the matter
-	}
-	door, err := control.Open(path)
+	door, err := doorOf(path, usual, own)
 	switch {
 	case err == nil:
 		return door, nil
@@ -67,4 +64,26 @@ func openDoor(path, usual string, log *slog.Logger) (*control.Door, error) {
 	}
 	log.Warn("sipconf ctl cannot reach this server: see ctl.socket, \"\" for none", "err", err)
 	return nil, nil
+}
+
+// doorOf is that of the process before, or a new one.
+func doorOf(path, usual string, own *generation) (*control.Door, error) {
+	const network = "unix"
+	if l, err := own.inherited(network, path); err != nil {
+		return nil, err
+	} else if l != nil {
+		return control.Inherit(path, l)
+	}
+	if path == usual {
+		os.Mkdir(filepath.Dir(path), 0o755) // if that fails, Open says what is the matter
+	}
+	door, err := control.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := own.leave(network, path, door.Listener()); err != nil {
+		door.Close()
+		return nil, err
+	}
+	return door, nil
 }

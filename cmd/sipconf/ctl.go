@@ -28,6 +28,9 @@ type ctlCmd struct {
 	Kick   ctlKickCmd   `cmd:"" help:"Hang up a call that is in a room."`
 	Mute   ctlMuteCmd   `cmd:"" help:"Keep a room from hearing a call, as a host would: the caller cannot undo it."`
 	Unmute ctlUnmuteCmd `cmd:"" help:"Let a room hear a call again."`
+
+	Upgrade ctlUpgradeCmd `cmd:"" help:"Have the program and the configuration that are there now take over, with every call."`
+	Drain   ctlDrainCmd   `cmd:"" help:"Take no new calls but to rooms that live, and end the server with its last call."`
 }
 
 func (*ctlCmd) Help() string {
@@ -49,7 +52,7 @@ func ask[T any](p *process, c *ctlCmd, command control.Command, about any, show 
 	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer end()
 	var came json.RawMessage
-	err = control.Client{Path: path}.Ask(ctx, command, about, &came)
+	err = control.Client{Path: path, Time: answerTimes[command]}.Ask(ctx, command, about, &came)
 	switch {
 	case errors.Is(err, control.ErrNobody):
 		return errNobody{err}
@@ -69,6 +72,9 @@ func ask[T any](p *process, c *ctlCmd, command control.Command, about any, show 
 	}
 	return show(p.stdout, answer)
 }
+
+// answerTimes are how long a server may take for commands that take longer than all others.
+var answerTimes = map[control.Command]time.Duration{control.Upgrade: control.UpgradeTime}
 
 // socket is where the server is.
 func (c *ctlCmd) socket(environ []string) (path string, err error) {
@@ -150,4 +156,27 @@ func (*ctlUnmuteCmd) Help() string {
 // Run lets a call be heard.
 func (u *ctlUnmuteCmd) Run(p *process, c *ctlCmd) error {
 	return ask(p, c, control.Unmute, u.whom(), showSilenced)
+}
+
+type ctlUpgradeCmd struct {
+	Wait bool `help:"Answer when it is over, and not when it has begun; the exit status is 1 if the server that was there goes on."`
+}
+
+func (*ctlUpgradeCmd) Help() string {
+	return `Nobody who is in a call notices. The program is the file that the server was started from: put the new one there first, by a rename. If the new one does not ` +
+		`start, does not like the configuration, or does not understand what it is given, the old one goes on.`
+}
+
+// Run has another process take over.
+func (u *ctlUpgradeCmd) Run(p *process, c *ctlCmd) error {
+	return ask(p, c, control.Upgrade, control.Wait{Wait: u.Wait}, showUpgraded)
+}
+
+type ctlDrainCmd struct {
+	Within time.Duration `default:"1h" placeholder:"TIME" help:"When to end with those calls that there are still, 0 for never (default: 1h)."`
+}
+
+// Run ends the server with its last call.
+func (d *ctlDrainCmd) Run(p *process, c *ctlCmd) error {
+	return ask(p, c, control.Drain, control.Within{Seconds: d.Within.Seconds()}, sight{time.Now()}.draining)
 }

@@ -183,6 +183,40 @@ func showSilenced(w io.Writer, d control.Done) error {
 	return err
 }
 
+// showUpgraded is what is said of an upgrade.
+func showUpgraded(w io.Writer, u control.Upgraded) error {
+	if !u.Done {
+		_, err := fmt.Fprintf(w, "%s is being replaced: the log says how that ends, or \"sipconf ctl upgrade --wait\" the next time.\n", control.Printable(u.From))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s has taken over from %s, with %s, in %.2f s. It is process %d.\n",
+		control.Printable(u.To), control.Printable(u.From), callsOf(u.Calls), u.Seconds, u.PID)
+	return err
+}
+
+// draining is what is said of a server that drains.
+func (s sight) draining(w io.Writer, d control.Draining) error {
+	text := "No new calls are taken but to rooms that live. "
+	switch {
+	case d.Calls == 0:
+		text += "There are no calls, so the server ends."
+	case d.Until.IsZero():
+		text += fmt.Sprintf("The server waits for %s and ends with the last one.", callsOf(d.Calls))
+	default:
+		text += fmt.Sprintf("The server waits for %s and ends with the last one, or at %s.", callsOf(d.Calls), s.when(d.Until))
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
+// callsOf is a number of calls, in words.
+func callsOf(n int) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", n)
+}
+
 // when is a time of today, or with its date.
 func (s sight) when(t time.Time) string {
 	t = t.In(s.now.Location())

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,20 @@ func (s *stage) Links() []control.Link       { return s.links }
 func (s *stage) Kick(room, call string) bool { return call == "dora" } // she is being hung up
 func (s *stage) Silence(_, call string, silent bool) (control.Silenced, bool) {
 	return control.Silenced{Already: call == "dora", Muted: call == "boris"}, call != "emil" // who has just left
+}
+
+func (s *stage) Upgrade(wait bool) (control.Upgraded, error) {
+	if s.status.Ending {
+		return control.Upgraded{From: "v1.2.3"}, errors.New("it is draining")
+	}
+	return control.Upgraded{Done: wait, From: "v1.2.3", To: "v1.2.4", PID: 4712, Calls: 12, Seconds: 0.234}, nil
+}
+
+func (s *stage) Drain(within time.Duration) control.Draining {
+	if within == 0 {
+		return control.Draining{Calls: 1}
+	}
+	return control.Draining{Calls: 2, Until: at("12:00:00").Add(within)}
 }
 
 // at is a time of the day on which it is 12:00 in the tests.
@@ -178,6 +193,8 @@ func TestCtlTranscript(t *testing.T) {
 		"empty kick 5234 101", "empty rooms", "empty links", "empty links --json", "empty rooms --json",
 		"full links --json", "full rooms --json", "full status --json",
 		"nobody status", "nobody rooms --json",
+		"empty upgrade", "empty upgrade --wait", "empty upgrade --wait --json", "full upgrade --wait", "full drain --within 30m", "full drain", "empty drain --within 0",
+		"full drain --within -1s", "full drain --json --within 30m",
 	} {
 		words := strings.Fields(line)
 		path := stages[words[0]]
@@ -227,25 +244,25 @@ func TestDoorAtTheUsualPlace(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
 	usual := filepath.Join(t.TempDir(), "sipconf", "ctl.sock")
-	door, err := openDoor(usual, usual, log)
+	door, err := openDoor(usual, usual, nil, log)
 	if err != nil || door.Path() != usual {
 		t.Fatalf("got %v, %v", door.Path(), err)
 	}
 	defer door.Close()
-	if _, err := openDoor(usual, usual, log); err == nil || !strings.Contains(err.Error(), "ctl.socket: another server is running") {
+	if _, err := openDoor(usual, usual, nil, log); err == nil || !strings.Contains(err.Error(), "ctl.socket: another server is running") {
 		t.Errorf("a second one: got %v", err)
 	}
 	if b.Len() > 0 {
 		t.Errorf("log: %s", &b)
 	}
 	far := filepath.Join(t.TempDir(), "run", "sipconf", "ctl.sock")
-	if door, err := openDoor(far, far, log); door != nil || err != nil || !strings.Contains(b.String(), "level=WARN") {
+	if door, err := openDoor(far, far, nil, log); door != nil || err != nil || !strings.Contains(b.String(), "level=WARN") {
 		t.Errorf("it cannot be there: got %v, %v, log %s", door, err, &b)
 	}
-	if _, err := openDoor(far, usual, log); err == nil || !strings.Contains(err.Error(), "ctl.socket: the folder "+filepath.Dir(far)+" does not exist: make it") {
+	if _, err := openDoor(far, usual, nil, log); err == nil || !strings.Contains(err.Error(), "ctl.socket: the folder "+filepath.Dir(far)+" does not exist: make it") {
 		t.Errorf("asked for: got %v", err)
 	}
-	if door, err := openDoor("", usual, log); door != nil || err != nil {
+	if door, err := openDoor("", usual, nil, log); door != nil || err != nil {
 		t.Errorf("none: got %v, %v", door, err)
 	}
 }

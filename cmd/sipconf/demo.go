@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -162,4 +165,19 @@ func drawRoster(ctx context.Context, screen *screen, server *server) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// untilSignal is a context that SIGINT or SIGTERM ends. From then on a second signal has its usual
+// effect, and unless end is called within endTime the process exits with exitFault: whoever stops a
+// server need not know that, say, nobody reads its log any more and every line waits for ever.
+func untilSignal() (ctx context.Context, end func()) {
+	caught, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	context.AfterFunc(caught, func() { // ends with end, or the process with it
+		defer endWithin(endTime)() // before anybody knows of the first signal, so that the second one is not taken for it
+		cancel()
+		<-ended
+	})
+	return ctx, sync.OnceFunc(func() { close(ended); stop() })
 }

@@ -24,7 +24,7 @@ func startDemoServer(screen *screen, log *slog.Logger) (*server, error) {
 	}
 	config := demoConfig(port)
 	allowFiles(config, log)
-	server, err := newServer(config, log)
+	server, err := newServer(config, log, nil)
 	if err != nil {
 		return nil, fmt.Errorf("starting the server: %w", err)
 	}

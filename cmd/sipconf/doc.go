@@ -5,7 +5,7 @@
 // (sip) and the domain (rooms).  It is read by commands: main.go has the command line, and each
 // command is a file of its own.
 //
-//	serve    serve.go, server.go   the server
+//	serve    serve.go, server.go   the server; drain.go, its end; generation.go, server_upgrade.go, give.go and take.go, who comes after it
 //	check    check.go              reads a configuration and says what is wrong with it
 //	demo     demo*.go              the server and three callers in one process
 //	ctl      ctl*.go, operated.go  talks to the server that runs, and what that answers

@@ -33,6 +33,20 @@ type trunk struct {
 // newTrunkOffice is newOffice with a trunk that leads to one.
 func newTrunkOffice(t *testing.T, change func(*Config)) (*office, *trunk) {
 	t.Helper()
+	w := newTrunk(t)
+	w.office = newOffice(t, func(cfg *Config) {
+		cfg.Media.Ports.Last = 41499
+		cfg.Trunks = []dialout.Trunk{{Name: "pbx", Address: "sip:" + w.phone.Addr().String(), Internal: true}}
+		if change != nil {
+			change(cfg)
+		}
+	})
+	return w.office, w
+}
+
+// newTrunk is one that no server knows yet.
+func newTrunk(t *testing.T) *trunk {
+	t.Helper()
 	w := &trunk{does: map[string]func(*phone.Incoming){}, in: map[string]*phone.Call{}, marked: map[string]string{}}
 	pump := phone.NewPump()
 	p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0"), Name: "PBX", Pump: pump, Answer: w.ring})
@@ -42,14 +56,7 @@ func newTrunkOffice(t *testing.T, change func(*Config)) (*office, *trunk) {
 	t.Cleanup(pump.Close)
 	t.Cleanup(p.Close)
 	w.phone = p
-	w.office = newOffice(t, func(cfg *Config) {
-		cfg.Media.Ports.Last = 41499
-		cfg.Trunks = []dialout.Trunk{{Name: "pbx", Address: "sip:" + p.Addr().String(), Internal: true}}
-		if change != nil {
-			change(cfg)
-		}
-	})
-	return w.office, w
+	return w
 }
 
 // ring is what happens when somebody is called.
@@ -125,6 +132,14 @@ func (o *office) presses(who *phone.Call, keys string) {
 	o.Helper()
 	if err := who.SendDTMF(o.soon(), keys); err != nil {
 		o.Fatal(err)
+	}
+}
+
+// hearsWords waits until somebody who is alone in a room hears something.
+func (o *office) hearsWords(who string, call *phone.Call) {
+	o.Helper()
+	if err := call.Await(o.soon(), func(c *phone.Call) bool { return c.Loudness(200*time.Millisecond) > -30 }); err != nil {
+		o.Errorf("%s hears nothing: %v", who, err)
 	}
 }
 

@@ -146,11 +146,3 @@ func (o *office) dialGroups(n int) []*phone.Call {
 	}
 	return directors
 }
-
-// hearsWords waits until somebody who is alone in a room hears something.
-func (o *office) hearsWords(who string, call *phone.Call) {
-	o.Helper()
-	if err := call.Await(o.soon(), func(c *phone.Call) bool { return c.Loudness(200*time.Millisecond) > -30 }); err != nil {
-		o.Errorf("%s hears nothing: %v", who, err)
-	}
-}

@@ -74,7 +74,7 @@ func newOffice(t *testing.T, change func(*Config)) *office {
 		change(cfg)
 	}
 	o := &office{T: t, pump: phone.NewPump(), log: &lockedBuffer{}}
-	server, err := newServer(cfg, newLogger(o.log, LogConfig{Level: slog.LevelDebug, Format: logJSON}))
+	server, err := newServer(cfg, newLogger(o.log, LogConfig{Level: slog.LevelDebug, Format: logJSON}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

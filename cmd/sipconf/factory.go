@@ -14,7 +14,13 @@ const mostDraws = 100
 
 // seatFor reserves a seat where the plan says: in a room, or, of a factory, in a new one, whose number is the target's then.
 func (s *server) seatFor(target *plan.Target, caller string) (*rooms.Seat, error) {
-	if !target.Factory {
+	if target.Factory {
+		if s.drainer.begun() {
+			return nil, errDraining
+		}
+	} else if err := s.newRoom(target.Room); err != nil {
+		return nil, err
+	} else {
 		return s.rooms.Reserve(target.Room)
 	}
 	for range mostDraws {

@@ -28,7 +28,36 @@ type inviter struct {
 
 	dialable func(room string) string // a number that leads into a room; empty: none is known; nil: the room's
 
+	reads <-chan struct{} // closed when the signalling reads, so that a response would arrive; nil: it does
+
 	ringing *ringing // where those of its INVITEs are that wait for an answer; nil: nobody wants to know
+
+	before  map[string]*begun // the INVITEs that the process before has sent, by Call-ID
+	answers map[string]bool   // the calls that have come of some of them there, by ID
+}
+
+// begun is an INVITE that the process before has sent, and how whoever picks up for it is heard of.
+type begun struct {
+	attempt *sip.Attempt
+	picked  <-chan *sip.Call
+	over    func()
+}
+
+// has says whether that is one of our calls that the dialler sees to.
+func (i *inviter) has(id string) bool { return i.before[id] != nil || i.answers[id] }
+
+// takeUp has the inviter know the INVITEs of those dial-outs, which the process before has sent. To be called before the user agent starts.
+func (i *inviter) takeUp(dials []dialout.DialImage) {
+	i.before, i.answers = make(map[string]*begun), make(map[string]bool)
+	for _, d := range dials {
+		if d.Call != "" {
+			i.answers[d.Call] = true
+		}
+		if attempt := i.ua.RestoredAttempt(d.ID); attempt != nil && d.Call == "" && !d.Failure.Over {
+			picked, over := i.awaited(d.ID)
+			i.before[d.ID] = &begun{attempt, picked, over}
+		}
+	}
 }
 
 // Invite sends one INVITE and returns when it is answered or has failed.
@@ -41,8 +70,14 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 	if err != nil {
 		return nil, failureOf(err)
 	}
-	picked, over := i.awaited(attempt)
+	picked, over := i.awaited(attempt.ID())
 	defer over()
+	progress(progressOf(attempt))
+	return i.see(ctx, attempt, a.Settle, picked, progress)
+}
+
+// see sees an attempt through.
+func (i *inviter) see(ctx context.Context, attempt *sip.Attempt, settle bool, picked <-chan *sip.Call, progress func(dialout.Progress)) (dialout.Call, error) {
 	for {
 		select {
 		case <-attempt.Done():
@@ -58,7 +93,7 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 				return ended(attempt)
 			default:
 				attempt.Cancel(cancelReason(context.Cause(ctx)))
-				if a.Settle {
+				if settle {
 					i.settle(attempt)
 				}
 				return nil, ctx.Err()
@@ -67,12 +102,23 @@ func (i *inviter) Invite(ctx context.Context, a dialout.Attempt, progress func(d
 	}
 }
 
+// Continue is Invite for one that another process has sent.
+func (i *inviter) Continue(ctx context.Context, id string, a dialout.Attempt, progress func(dialout.Progress)) (dialout.Call, error) {
+	before := i.before[id]
+	if before == nil {
+		return nil, dialout.ErrInterrupted
+	}
+	defer before.over()
+	progress(progressOf(before.attempt))
+	return i.see(ctx, before.attempt, a.Settle, before.picked, progress)
+}
+
 // awaited lets others know that an answer to the INVITE is awaited, until over.
-func (i *inviter) awaited(attempt *sip.Attempt) (picked <-chan *sip.Call, over func()) {
+func (i *inviter) awaited(id string) (picked <-chan *sip.Call, over func()) {
 	if i.ringing == nil {
 		return nil, func() {}
 	}
-	return i.ringing.wait(attempt.ID())
+	return i.ringing.wait(id)
 }
 
 // mostSettling is how long a cancelled attempt is waited for: as long as a transaction lasts.
@@ -104,6 +150,13 @@ func (i *inviter) Probe(ctx context.Context, t dialout.Trunk) error {
 	target, err := i.target(&dialout.Attempt{Trunk: t})
 	if err != nil {
 		return err
+	}
+	if i.reads != nil { // a trunk may be probed as soon as there is a dialler
+		select {
+		case <-i.reads:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	_, _, err = i.ua.Options(ctx, target)
 	return err
@@ -151,9 +204,12 @@ func ended(attempt *sip.Attempt) (dialout.Call, error) {
 // progressOf is how far an attempt has come.
 func progressOf(attempt *sip.Attempt) dialout.Progress {
 	now := attempt.Progress()
-	p := dialout.Progress{State: dialout.Trying}
-	if now.Ringing() {
+	p := dialout.Progress{ID: attempt.ID()}
+	switch {
+	case now.Ringing():
 		p.State = dialout.Ringing
+	case now.Code != 0:
+		p.State = dialout.Trying
 	}
 	if now.Early {
 		p.Early = attempt.Call()

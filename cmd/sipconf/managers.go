@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -15,36 +16,52 @@ type managers struct {
 	clients  []*ami.Client
 	labels   []string // of the PBXs
 	panicked atomic.Uint64
+
+	acting chan struct{} // holds one while an event is acted on, and while all of it is paused
 }
 
 // openManagers connects to all, now or whenever they are there. close ends it.
 func openManagers(cfg *Config, s *server) *managers {
-	m := &managers{}
-	upgrades := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sipconf_upgrades_total", Help: "Calls between two phones that were to become a conference (*1), by what became of them.",
-	}, []string{"pbx", "outcome"})
+	m := &managers{acting: make(chan struct{}, 1)}
+	upgrades := s.metrics.upgrades
 	for _, pbx := range cfg.Asterisk.AMI {
 		label := pbx.label()
 		for _, outcome := range upgradeOutcomes {
 			upgrades.WithLabelValues(label, outcome) // so that each is there from the beginning
 		}
 		u := &upgrader{
-			pbx: pbx, admits: s.rooms.Admits, panicked: &m.panicked, log: s.log, done: map[string]time.Time{},
+			pbx: pbx, admits: s.admits, panicked: &m.panicked, log: s.log, done: map[string]time.Time{},
 			leads: func(number, room string) bool { return leads(s.plan, number, room) },
 			count: func(outcome string) { upgrades.WithLabelValues(label, outcome).Inc() },
 		}
 		client := ami.New(ami.Config{ // ends in close
 			Address: pbx.Address, Username: pbx.Username, Secret: string(pbx.Secret), Log: s.log,
 			Hear: func(ctx context.Context, c *ami.Client, event ami.Message) {
+				m.acting <- struct{}{}
+				defer func() { <-m.acting }()
 				u.during(c.Stats().Logins)
 				u.hear(ctx, c, event)
 			},
 		})
 		m.clients, m.labels = append(m.clients, client), append(m.labels, label)
 	}
-	s.metrics.registry.MustRegister(upgrades, m)
+	s.metrics.registry.MustRegister(m)
 	return m
 }
+
+// pause waits for the end of what an event has begun, and has those that come from now on wait until resume. The next process connects anew: nobody
+// acts on an event of which this one knows.
+func (m *managers) pause(ctx context.Context) error {
+	select {
+	case m.acting <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errors.New("a call between two phones is just becoming a conference")
+	}
+}
+
+// resume ends a pause.
+func (m *managers) resume() { <-m.acting }
 
 // close ends all connections, and waits. Safe to call twice.
 func (m *managers) close() {

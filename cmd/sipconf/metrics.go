@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sipconf/sipconf/control"
 	"github.com/sipconf/sipconf/media"
 )
 
@@ -26,6 +29,7 @@ type metrics struct {
 	lookups   *prometheus.CounterVec
 	members   *prometheus.CounterVec
 	referrals *prometheus.CounterVec
+	upgrades  *prometheus.CounterVec // of calls between two phones to conferences
 }
 
 // The outcomes by which calls are counted.
@@ -64,6 +68,9 @@ func newMetrics(s *server) *metrics {
 		referrals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sipconf_referrals_total", Help: "REFERs, which ask a room to call somebody or to send somebody away, by what became of them.",
 		}, []string{"outcome"}),
+		upgrades: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sipconf_upgrades_total", Help: "Calls between two phones that were to become a conference (*1), by what became of them.",
+		}, []string{"pbx", "outcome"}),
 	}
 	for _, outcome := range []string{
 		outcomeJoined, outcomeNoNumber, outcomeLoop, outcomeRoomFull, outcomeLocked, outcomeServerFull, outcomeUnanswered,
@@ -77,9 +84,14 @@ func newMetrics(s *server) *metrics {
 	for _, outcome := range []string{referralDone, referralFailed, referralRefused} {
 		m.referrals.WithLabelValues(outcome)
 	}
-	m.registry.MustRegister(m.calls, m.lookups, m.members, m.referrals, (*figures)(s), (*trunkFigures)(s), (*linkFigures)(s), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.calls, m.lookups, m.members, m.referrals, m.upgrades, (*figures)(s), (*trunkFigures)(s), (*linkFigures)(s),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), routines)
 	return m
 }
+
+// routines is the one figure of Prometheus' collector for Go that tells a leak; the others would cost more than all of ours.
+var routines = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "go_goroutines", Help: "Goroutines that there are."},
+	func() float64 { return float64(runtime.NumGoroutine()) })
 
 // A figure is one number of the server.
 type figure struct {
@@ -201,41 +213,48 @@ func histogramOf(desc *prometheus.Desc, d media.Distribution) prometheus.Metric 
 
 // monitor serves /metrics, /healthz and /readyz. The zero value serves nothing.
 type monitor struct {
-	http     *http.Server
-	addr     net.Addr
-	draining atomic.Bool
-	ended    chan struct{}
+	listener  net.Listener // nil: nobody wants to know
+	http      *http.Server // nil: it does not serve yet
+	addr      net.Addr
+	turnstile control.Turnstile
+	draining  atomic.Bool
+	served    sync.WaitGroup
 }
 
-// startMonitor listens on an address; an empty one means that nobody wants to
+// openMonitor listens on an address; an empty one means that nobody wants to
 // know. That the port is taken is no reason not to run a conference.
-func startMonitor(address string, s *server) *monitor {
-	m := &monitor{ended: make(chan struct{})}
+func openMonitor(address string, own *generation, log *slog.Logger) *monitor {
+	m := &monitor{}
 	if address == "" {
-		close(m.ended)
 		return m
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := own.listen("tcp", address)
 	if err != nil {
 		hint := "see metrics.listen"
 		if errors.Is(err, syscall.EADDRINUSE) {
 			hint = "another program has the port, Prometheus itself perhaps: choose another one in metrics.listen, or \"\" for none"
 		}
-		s.log.Warn("no metrics are served: "+hint, "listen", address, "err", err)
-		close(m.ended)
+		log.Warn("no metrics are served: "+hint, "listen", address, "err", err)
 		return m
 	}
-	m.addr = l.Addr()
+	m.listener, m.addr = l, l.Addr()
+	return m
+}
+
+// serve answers from now on, until close.
+func (m *monitor) serve(s *server) {
+	if m.listener == nil {
+		return
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { m.health(w, s) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { m.ready(w) })
-	m.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	go func() { // ends by close
-		defer close(m.ended)
-		m.http.Serve(l)
-	}()
-	return m
+	m.http = &http.Server{
+		Handler: m.turnstile.Handler(mux, nil), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, ConnState: m.turnstile.Note,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	m.served.Go(func() { m.http.Serve(m.turnstile.Listener(m.listener)) }) // ends by close
 }
 
 // health says whether the media clocks run: a function sent there comes back.
@@ -256,14 +275,31 @@ func (m *monitor) ready(w http.ResponseWriter) {
 	w.Write([]byte("ready\n"))
 }
 
+// pause has who asks wait from now on, and waits for the end of the answers that are under way.
+func (m *monitor) pause(ctx context.Context) error { return m.turnstile.Hold(ctx) }
+
+// resume ends a pause.
+func (m *monitor) resume() { m.turnstile.Release() }
+
+// leave is close when another process has the listener.
+func (m *monitor) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	m.turnstile.Leave(ctx)
+	m.close()
+}
+
 // close ends the monitor and waits for it. Idempotent.
 func (m *monitor) close() {
-	if m.http != nil {
+	switch {
+	case m.http != nil:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if m.http.Shutdown(ctx) != nil {
 			m.http.Close()
 		}
+	case m.listener != nil:
+		m.listener.Close()
 	}
-	<-m.ended
+	m.served.Wait()
 }

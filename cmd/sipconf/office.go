@@ -3,34 +3,43 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/sipconf/sipconf/attendant"
 	"github.com/sipconf/sipconf/dialout"
 	"github.com/sipconf/sipconf/dialout/groups"
 	"github.com/sipconf/sipconf/dialout/links"
-	"github.com/sipconf/sipconf/prompts"
 	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/menu"
 )
 
 // openOffice makes what serves those who are in the rooms and brings others in: prompts, dialler, groups and office. It
-// begins to probe the trunks.
-func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) error {
+// begins to probe the trunks; all else stands still until start.
+func (s *server) openOffice(cfg *Config, left *legacy) error {
+	said, log := s.said, s.log
 	dialling := cfg.dialling()
-	dialling.Inviter, dialling.Present, dialling.Log = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending, ringing: &s.ringing,
-		dialable: func(room string) string { return dialable(s.plan, room, "") }}, s.numbersIn, log
+	s.inviter = &inviter{ua: s.ua, name: cfg.Dialout.Name, ending: s.ending, reads: s.reads, ringing: &s.ringing,
+		dialable: func(room string) string { return dialable(s.plan, room, "") }}
+	dialling.Inviter, dialling.Present, dialling.Log = s.inviter, s.numbersIn, log
 	dialling.Reserve, dialling.OnChange = s.reserve, s.rosters.dialled
+	will := left.heritage
+	if will != nil {
+		dialling.Saved, dialling.Call = &will.Affairs.Dialer, restored[dialout.Call](s)
+		s.inviter.takeUp(will.Affairs.Dialer.Dials)
+	}
 	var err error
 	if s.dialer, err = dialout.New(dialling); err != nil {
 		return err
 	}
-	s.called = dialout.NewGroups(dialout.GroupsConfig{
+	called := dialout.GroupsConfig{
 		Dialer: s.dialer, Store: groupLists{s.groups, s.metrics},
 		Receive: func(ctx context.Context, guest dialout.Guest) dialout.State { return s.office.Receive(ctx, guest) },
 		Ring:    cfg.Groups.Ring, NextAfter: cfg.Groups.NextAfter, Wait: cfg.Groups.Wait, EndsWithCaller: cfg.Groups.EndsWithCaller,
 		OnChange: s.metrics.memberChanged, Log: log,
-	})
+	}
+	if will != nil {
+		called.Saved = &will.Affairs.Groups
+	}
+	s.called = dialout.NewGroups(called)
 	participant, err := menu.New(cfg.Menus.Participant)
 	if err != nil {
 		return err
@@ -49,7 +58,11 @@ func (s *server) openOffice(cfg *Config, said *prompts.Set, log *slog.Logger) er
 		oc.Dialer = s.dialer
 	}
 	s.office = attendant.New(oc)
-	s.links = links.New(links.Config{Links: cfg.Links, Lines: cfg.Lines, Dialer: s.dialer, Connect: s.office.Connect, Tell: s.office.TellLine, Log: log})
+	lines := links.Config{Links: cfg.Links, Lines: cfg.Lines, Dialer: s.dialer, Connect: s.office.Connect, Tell: s.office.TellLine, Log: log}
+	if will != nil {
+		lines.Saved, lines.Call = &will.Affairs.Links, restored[links.Call](s)
+	}
+	s.links = links.New(lines)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"time"
 
@@ -117,10 +118,25 @@ func (o operated) Silence(room, call string, silent bool) (control.Silenced, boo
 	return control.Silenced{Already: was == silent, Muted: muted}, ok
 }
 
+// Upgrade has another process take over.
+func (o operated) Upgrade(wait bool) (control.Upgraded, error) {
+	if wait {
+		return o.upgrade(context.Background())
+	}
+	if err := o.own.stays(); err != nil {
+		return control.Upgraded{From: ownVersion()}, err
+	}
+	go o.upgrade(context.Background()) // ends with the new process or within upgradeTime; serve waits for it
+	return control.Upgraded{From: ownVersion(), Calls: o.ua.Calls()}, nil
+}
+
+// Drain ends the server with its last call.
+func (o operated) Drain(within time.Duration) control.Draining { return o.drain(within) }
+
 // panics are all that were survived.
 func (s *server) panics() uint64 {
 	return s.engine.Stats().Panics + s.ua.Counters.Panics.Load() + s.rooms.Stats().Panics + s.office.Panics() + s.dialer.Stats().Panics +
-		s.links.Panics() + s.door.Panics() + s.managers.panicked.Load()
+		s.links.Panics() + s.door.Panics() + s.managers.panicked.Load() + s.panicked.Load()
 }
 
 // moment is a time as it is shown: in UTC, to the millisecond.

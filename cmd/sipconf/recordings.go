@@ -33,6 +33,15 @@ func (c *RecordingsConfig) tapes() func(room string) (rooms.Tape, error) {
 	}
 }
 
+// goesOn opens the file of a recording of the process before, to go on where that has stopped.
+func (c *RecordingsConfig) goesOn(im rooms.TapeImage) (rooms.Tape, error) {
+	tape, err := sound.ContinueTape(im.File, prompts.Rate, im.Samples)
+	if err != nil {
+		return nil, err // and no tape at all
+	}
+	return tape, nil
+}
+
 // mostTapes is how many recordings of one room may begin in one second.
 const mostTapes = 100
 

@@ -25,24 +25,10 @@ const (
 // refer does what a REFER asks for.
 func (s *server) refer(ctx context.Context, r *sip.Referral) {
 	<-s.wired
-	f := &referral{Referral: r, server: s, caller: r.Caller.Number}
-	call := ""
-	if c := r.Call(); c != nil {
-		_, f.caller = c.Caller() // who he was when he came, or was renamed to; a REFER says only whose dialog it is
-		call = c.ID()
-		s.office.Await(ctx, call)
-	}
-	f.log = s.log.With("call", r.ID(), "from", f.caller, "to", r.To.URI, "referred_by", r.ReferredBy)
-	room, ok := s.conferenceOf(call, r.Number, f.caller)
+	f, call, ok := s.referralOf(ctx, r)
 	if !ok {
 		f.refuse(404, "No Such Conference")
 		return
-	}
-	f.room, f.log = room, f.log.With("room", room.Number)
-	shot, _ := s.rooms.Look(room.Number)
-	f.shot = shot
-	if at := slices.IndexFunc(shot.Participants, func(p rooms.ParticipantSnapshot) bool { return p.ID == call }); call != "" && at >= 0 {
-		f.who = &shot.Participants[at]
 	}
 	switch {
 	case f.who != nil && f.who.Link:
@@ -55,6 +41,49 @@ func (s *server) refer(ctx context.Context, r *sip.Referral) {
 		f.invite(ctx)
 	default:
 		f.refuse(403, "Only INVITE And BYE")
+	}
+}
+
+// referralOf finds out about whom and which conference it is; false: there is no such conference. call is the ID of the call in which it has come; empty:
+// it has come in none.
+func (s *server) referralOf(ctx context.Context, r *sip.Referral) (f *referral, call string, ok bool) {
+	f = &referral{Referral: r, server: s, caller: r.Caller.Number}
+	if c := r.Call(); c != nil {
+		_, f.caller = c.Caller() // who he was when he came, or was renamed to; a REFER says only whose dialog it is
+		call = c.ID()
+		s.office.Await(ctx, call)
+	}
+	f.log = s.log.With("call", r.ID(), "from", f.caller, "to", r.To.URI, "referred_by", r.ReferredBy)
+	room, ok := s.conferenceOf(call, r.Number, f.caller)
+	if !ok {
+		return f, call, false
+	}
+	f.room, f.log = room, f.log.With("room", room.Number)
+	f.shot, _ = s.rooms.Look(room.Number)
+	if at := slices.IndexFunc(f.shot.Participants, func(p rooms.ParticipantSnapshot) bool { return p.ID == call }); call != "" && at >= 0 {
+		f.who = &f.shot.Participants[at]
+	}
+	return f, call, true
+}
+
+// referOn carries out what the process before has accepted, and not ended, from where it was.
+func (s *server) referOn(ctx context.Context, r *sip.Referral) {
+	f, _, ok := s.referralOf(ctx, r)
+	if r.To.Method == "BYE" {
+		f.removed(f.meant())
+		return
+	}
+	begun := r.Final() != 0
+	if !begun {
+		_, begun = s.office.BringOn(ctx, f.asker())
+	}
+	switch {
+	case begun:
+		f.leave()
+	case !ok:
+		f.end(487, "Request Terminated", "why", "the conference has ended while another process took over")
+	default: // nothing was sent
+		f.bring(ctx, f.request())
 	}
 }
 
@@ -106,15 +135,7 @@ func (f *referral) end(code int, reason string, why ...any) {
 // come in the dialog of somebody who does not know what a conference is, a PBX whose dialplan transfers him, he is to be replaced by the one
 // who is called: he goes when that one is in, and stays if nobody comes.
 func (f *referral) invite(ctx context.Context) {
-	s := f.server
-	req := dialout.Request{Room: f.room, Caller: f.caller, Number: f.To.Number, Trunk: s.trunkAt(f.To.URI), Replaces: f.To.Replaces, Absent: f.who == nil}
-	if req.Replaces != "" {
-		req.Policy = dialout.Straight // he is talking to somebody who wants him here
-		if req.Number == "" {
-			req.Number = f.caller // a PBX finds the call by its dialog, and wants some number that it knows
-		}
-	}
-	req.Moves = f.who != nil && req.Replaces == "" && !f.Confers
+	s, req := f.server, f.request()
 	if f.who == nil && s.rooms.Locked(f.room.Number) {
 		f.refuse(403, "Room Locked") // as his call would be
 		return
@@ -127,18 +148,54 @@ func (f *referral) invite(ctx context.Context) {
 		f.refuse(403, "Not Allowed: "+string(cause))
 		return
 	}
-	if !f.Accept() {
-		return
+	if f.Accept() {
+		f.bring(ctx, req)
 	}
-	outcome := s.office.Bring(ctx, req, func(c dialout.Change) {
-		if c.State == dialout.Ringing {
-			f.Progress(180, "Ringing")
+}
+
+// request is the dial-out that it asks for.
+func (f *referral) request() dialout.Request {
+	req := dialout.Request{Room: f.room, Caller: f.caller, Number: f.To.Number, Trunk: f.server.trunkAt(f.To.URI), Replaces: f.To.Replaces, Absent: f.who == nil}
+	if req.Replaces != "" {
+		req.Policy = dialout.Straight // he is talking to somebody who wants him here
+		if req.Number == "" {
+			req.Number = f.caller // a PBX finds the call by its dialog, and wants some number that it knows
 		}
-	})
-	code, reason := sipStatus(outcome)
-	moves := code == 200 && f.Call() != nil && req.Replaces == "" && !f.Confers
-	f.end(code, reason, "outcome", outcome.String(), "moves", moves)
-	if moves {
+	}
+	req.Moves = f.who != nil && req.Replaces == "" && !f.Confers
+	return req
+}
+
+// bring brings him in, says how that has ended, and hangs up whom he replaces.
+func (f *referral) bring(ctx context.Context, req dialout.Request) {
+	f.server.office.Bring(ctx, req, f.asker())
+	f.leave()
+}
+
+// asker is who asks, for the office. A second REFER of his for the same one is refused while the first is seen to, for that number is dialled already.
+func (f *referral) asker() attendant.Asker {
+	return attendant.Asker{
+		ID: strings.Join([]string{f.ID(), f.To.URI, f.To.Replaces}, " "),
+		Watch: func(c dialout.Change) {
+			if c.State == dialout.Ringing {
+				f.Progress(180, "Ringing")
+			}
+		},
+		Told: func(outcome dialout.Outcome) {
+			code, reason := sipStatus(outcome)
+			f.end(code, reason, "outcome", outcome.String(), "moves", f.moves(code))
+		},
+	}
+}
+
+// moves says whether he who asks is hung up when it has ended with that status: he has meant to be replaced.
+func (f *referral) moves(code int) bool {
+	return code == 200 && f.Call() != nil && f.To.Replaces == "" && !f.Confers
+}
+
+// leave hangs up whom the one replaces who has come.
+func (f *referral) leave() {
+	if f.moves(f.Final()) {
 		f.awaitTold()
 		f.Call().Hangup("transferred")
 	}
@@ -195,20 +252,26 @@ func (f *referral) meant() (out []string) {
 
 // remove sends somebody away, or all, if the room itself is meant. That is for hosts.
 func (f *referral) remove() {
-	s, shot := f.server, f.shot
 	if !f.byHost() {
 		f.refuse(403, "Only For Hosts")
 		return
 	}
 	out := f.meant()
-	if len(out) == 0 || shot.Incarnation != f.room.Incarnation {
+	if len(out) == 0 || f.shot.Incarnation != f.room.Incarnation {
 		f.refuse(404, "Not In The Conference")
 		return
 	}
-	if !f.Accept() {
-		return
+	if f.Accept() {
+		f.removed(out)
 	}
-	f.end(200, "OK", "removed", len(out))
+}
+
+// removed sends those calls away.
+func (f *referral) removed(out []string) {
+	s := f.server
+	if f.Final() == 0 {
+		f.end(200, "OK", "removed", len(out))
+	}
 	own := false
 	for _, call := range out {
 		if f.Call() != nil && call == f.Call().ID() {

@@ -201,6 +201,36 @@ func (b *rosters) forget(room dialout.Room) {
 	b.server.ua.Changed(conferenceEvent, conferenceKey(room))
 }
 
+// formerImage is somebody who has left a conference, written down.
+type formerImage struct {
+	Room   dialout.Room
+	User   roster.User
+	Number string
+	At     time.Time
+}
+
+// save writes down who is shown although he is not there.
+func (b *rosters) save() (all []formerImage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for room, list := range b.former {
+		for _, f := range list {
+			all = append(all, formerImage{room, f.User, f.number, f.at})
+		}
+	}
+	return all
+}
+
+// restore shows them again, for as long as is left of it.
+func (b *rosters) restore(all []formerImage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range all {
+		b.former[f.Room] = append(b.former[f.Room], formerly{f.User, f.Number, f.At})
+		time.AfterFunc(time.Until(f.At.Add(formerTime)), func() { b.forget(f.Room) })
+	}
+}
+
 // formerIn are those who are shown in a room although they are not there.
 func (b *rosters) formerIn(room dialout.Room) []formerly {
 	b.mu.Lock()

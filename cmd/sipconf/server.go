@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,14 +36,19 @@ type server struct {
 	groups    groups.Store
 	ua        *sip.UA
 	dialer    *dialout.Dialer
+	inviter   *inviter
 	ringing   ringing
 	called    *dialout.Groups
 	links     *links.Links
+	said      *prompts.Set
 	office    *attendant.Office
+	restored  map[string]*sip.Call          // those of the process before, by their IDs
+	people    map[string]*rooms.Participant // likewise those of them who are in a room
 	rosters   *rosters
 	trunks    []dialout.Trunk
 	isHost    func(number string) bool
 	wired     chan struct{} // closed when all of these are there
+	reads     chan struct{} // closed when the signalling reads
 	ending    chan struct{} // closed, by end, when the server shuts down
 	end       func()
 	listeners []listener // as bound: with the real port where 0 was asked for
@@ -51,90 +57,159 @@ type server struct {
 	metrics   *metrics
 	monitor   *monitor
 	door      *control.Door // nil: there is no control socket
+	own       *generation   // nil: the server stands alone
+	drainer   *drainer
 	began     time.Time
+	referring sync.WaitGroup // the REFERs of the process before
+	still     bool           // paused; of whoever hands over, of whom there is one at a time
+	panicked  atomic.Uint64  // hand-overs, which were survived
+	silent    time.Time      // when the media last stood still for another process; give's
 }
 
-// newServer starts a server. Close ends it. The error says what to do where it
-// is the operator's.
-func newServer(cfg *Config, log *slog.Logger) (started *server, err error) {
-	numbers, err := plan.Compile(cfg.Numbers)
+// newServer starts a server, which goes on with all that the process before has left, if there is one. Close ends it. The error says what to do
+// where it is the operator's; then nothing is open any more.
+func newServer(cfg *Config, log *slog.Logger, own *generation) (started *server, err error) {
+	s, sockets, err := prepare(cfg, log, own)
 	if err != nil {
 		return nil, err
+	}
+	defer func() {
+		if started == nil && own.line() == nil { // else the process before goes on with all of it, and this one has but to end, at once: it is waited for
+			s.discard(sockets)
+		}
+	}()
+	if own.line() != nil { // a collection would take as long as all the rest, and nobody hears anything meanwhile
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	}
+	if err := step("is prepared", own.line()); err != nil {
+		return nil, err
+	}
+	left, err := s.begins(cfg, own)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.furnish(cfg, left, sockets); err != nil {
+		return nil, err
+	}
+	if err := step("is furnished", own.line()); err != nil {
+		return nil, err
+	}
+	if err := own.ready(); err != nil { // from here on the process before cannot go on any more
+		return nil, err
+	}
+	s.start(cfg)
+	return s, nil
+}
+
+// prepare makes all that can be made before the process before stands still.
+func prepare(cfg *Config, log *slog.Logger, own *generation) (s *server, sockets []sip.Listener, err error) {
+	numbers, err := plan.Compile(cfg.Numbers)
+	if err != nil {
+		return nil, nil, err
 	}
 	store, err := groups.Open(cfg.Groups.Store, cfg.Groups.options())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	said, err := prompts.Load(cfg.Prompts.Folder, log)
 	if err != nil {
-		return nil, fmt.Errorf("prompts.folder: %w", err)
+		return nil, nil, fmt.Errorf("prompts.folder: %w", err)
 	}
-	s := &server{
-		log: log, plan: numbers, groups: store, wired: make(chan struct{}), ending: make(chan struct{}), began: time.Now(),
+	s = &server{
+		log: log, plan: numbers, groups: store, said: said, wired: make(chan struct{}), reads: make(chan struct{}), ending: make(chan struct{}), began: time.Now(),
+		own: own, drainer: newDrainer(),
 	}
 	s.end = sync.OnceFunc(func() { close(s.ending) })
 	s.trunks, s.isHost = cfg.Trunks, hostsOf(cfg.Menus.Hosts)
 	s.rosters = newRosters(s, cfg)
-	sockets, err := s.listen(cfg.SIP.Listen)
-	if err != nil {
-		return nil, err
+	if sockets, err = s.listen(own, cfg.SIP.Listen); err != nil {
+		return nil, nil, err
 	}
-	if s.door, err = openDoor(cfg.Ctl.Socket, usualSocket, log); err != nil {
+	if s.door, err = openDoor(cfg.Ctl.Socket, usualSocket, own, log); err != nil {
 		closeAll(sockets)
-		return nil, err
+		return nil, nil, err
 	}
-	defer func() {
-		if started == nil {
-			s.door.Close()
-		}
-	}()
-	// The directory needs the engine, and the engine tells the directory of a
-	// room that broke.
-	var directory atomic.Pointer[rooms.Directory]
-	s.engine, err = media.New(media.Config{
-		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, MuteMusic: cfg.Media.MuteMusic, Level: cfg.Media.Level, Log: log,
+	s.monitor = openMonitor(cfg.Metrics.Listen, own, log)
+	prepareGroups(cfg, store, log)
+	return s, sockets, nil
+}
+
+// begins is what the server begins with.
+func (s *server) begins(cfg *Config, own *generation) (*legacy, error) {
+	mc := media.Config{
+		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, MuteMusic: cfg.Media.MuteMusic, Level: cfg.Media.Level, Log: s.log,
 		Broken: func(bus media.Bus, reason any) {
-			if d := directory.Load(); d != nil {
-				d.Broken(bus, reason)
-			}
+			<-s.wired // the directory needs the engine, and the engine tells it of a room that broke
+			s.rooms.Broken(bus, reason)
 		},
-	})
-	if err != nil {
-		closeAll(sockets)
-		return nil, err
 	}
+	if line := own.line(); line != nil {
+		return take(line, mc)
+	}
+	engine, err := media.New(mc)
+	return &legacy{engine: engine}, err
+}
+
+// furnish wires the server together, and puts everybody where he was in the process before. Nothing runs yet.
+func (s *server) furnish(cfg *Config, left *legacy, sockets []sip.Listener) (err error) {
+	s.engine = left.engine
 	s.rooms = rooms.NewDirectory(rooms.Config{
-		Engine: s.engine, MaxParticipants: cfg.Rooms.MaxParticipants, MaxLegs: cfg.Rooms.MaxLegs,
-		Tones: cfg.Rooms.Tones, Log: log, OnEvent: s.hear,
+		Engine: late{s}, MaxParticipants: cfg.Rooms.MaxParticipants, MaxLegs: cfg.Rooms.MaxLegs,
+		Tones: cfg.Rooms.Tones, Log: s.log, OnEvent: s.hear,
 		OnPeople: func(room string, incarnation uint64, here bool) { s.links.People(room, incarnation, here) }, // nobody comes in before wired
 	})
-	directory.Store(s.rooms)
 	s.ua, err = sip.New(sip.Config{
-		Listeners: sockets, Media: s.engine, Advertise: cfg.SIP.Advertise, Trusted: cfg.SIP.Trusted,
+		Listeners: sockets, Media: late{s}, Advertise: cfg.SIP.Advertise, Trusted: cfg.SIP.Trusted,
 		UserAgent: cfg.SIP.UserAgent, Codecs: cfg.Media.Codecs,
 		SessionExpires: cfg.SIP.SessionExpires, MinSE: cfg.SIP.MinSE, SilenceTimeout: cfg.Media.SilenceTimeout,
-		Packages: s.rosters.packages(), Refer: s.refer, Log: log,
+		Packages: s.rosters.packages(), Refer: s.refer, Log: s.log,
+		Saved: left.calls(), Legs: left.leg, Descriptors: left.descriptors,
 	}, s.answer)
 	if err != nil {
-		s.rooms.Close()
-		s.engine.Close()
-		closeAll(sockets)
-		return nil, err
+		return err
 	}
-	prepareGroups(cfg, store, log)
+	s.restored = make(map[string]*sip.Call)
+	for _, call := range s.ua.Restored() {
+		s.restored[call.ID()] = call
+	}
 	s.metrics = newMetrics(s)
-	s.ua.Start()
-	if err := s.openOffice(cfg, said, log); err != nil { // the configuration was checked, so that there is none
+	if err := s.openOffice(cfg, left); err != nil { // the configuration was checked, so that there is none
 		panic(err)
 	}
+	return s.restore(cfg, left)
+}
+
+// start lets everything run.
+func (s *server) start(cfg *Config) {
 	close(s.wired)
-	s.managers = openManagers(cfg, s)               // ends in Close
-	s.clock = watchClock(s.engine.Stats, log)       // ends in Close
-	s.monitor = startMonitor(cfg.Metrics.Listen, s) // ends in Close
-	if s.door != nil {
-		s.door.Serve(operated{s}, ownVersion(), log) // ends in Close
+	s.engine.Resume() // first: nobody has heard anything since the process before stands still
+	s.rooms.Resume()
+	s.dialer.Resume() // who is being called has his seat before others come
+	s.ua.Start()      // before all who send requests: until it reads, the transport would open a socket of its own, where there is one
+	close(s.reads)
+	for _, resume := range []func(){s.office.Resume, s.links.Resume, s.called.Resume} {
+		resume()
 	}
-	return s, nil
+	s.resumeRestored()
+	s.managers = openManagers(cfg, s)           // ends in Close
+	s.clock = watchClock(s.engine.Stats, s.log) // ends in Close
+	s.monitor.serve(s)                          // ends in Close
+	if s.door != nil {
+		s.door.Serve(operated{s}, ownVersion(), s.log) // ends in Close
+	}
+}
+
+// discard closes what is there of a server that never ran.
+func (s *server) discard(sockets []sip.Listener) {
+	s.door.Close()
+	s.monitor.close()
+	if s.rooms != nil {
+		s.rooms.Close()
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	closeAll(sockets)
 }
 
 // socketBuffer is asked for each SIP socket: a burst of a few thousand
@@ -148,8 +223,8 @@ var singlePath = func() (c net.ListenConfig) {
 	return c
 }()
 
-// listen opens the listeners, or none.
-func (s *server) listen(listen []listener) (sockets []sip.Listener, err error) {
+// listen opens the listeners, or none; those that the process before has are taken over.
+func (s *server) listen(own *generation, listen []listener) (sockets []sip.Listener, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(sockets)
@@ -163,14 +238,14 @@ func (s *server) listen(listen []listener) (sockets []sip.Listener, err error) {
 		}
 		var bound net.Addr
 		if l.Network == "udp" {
-			conn, err := net.ListenPacket(network, l.Addr.String())
+			conn, err := own.listenPacket(network, l.Addr.String())
 			if err != nil {
 				return sockets, explainListen(l, err)
 			}
 			conn.(*net.UDPConn).SetReadBuffer(socketBuffer) // as much of it as the kernel allows
 			socket.Packet, bound = conn, conn.LocalAddr()
 		} else {
-			stream, err := singlePath.Listen(context.Background(), network, l.Addr.String())
+			stream, err := own.listen(network, l.Addr.String())
 			if err != nil {
 				return sockets, explainListen(l, err)
 			}
@@ -209,6 +284,9 @@ func closeAll(sockets []sip.Listener) {
 // seat, the call is answered, and the caller is in until somebody hangs up.
 func (s *server) answer(ctx context.Context, call *sip.Call) {
 	<-s.wired
+	if call.Restored() && s.goOn(ctx, call) {
+		return
+	}
 	name, number := call.Caller()
 	log := s.log.With("call", call.ID())
 	mark := dialout.ReadMark(call.Extra(markHeader))
@@ -236,7 +314,7 @@ func (s *server) answer(ctx context.Context, call *sip.Call) {
 		return
 	}
 	defer seat.Release()
-	met := s.links.Meet(target.Room, number, mark, call.Done())
+	met := s.links.Meet(target.Room, number, mark, call)
 	if met.Refused {
 		s.count(outcomeLoop)
 		log.Info("the far side of a link has called, but the link has its call already", "room", target.Room, "number", number)
@@ -325,6 +403,7 @@ func (s *server) Close(ctx context.Context) error {
 	s.managers.close() // so that no two are sent here who are turned away
 	s.ua.Drain()
 	s.closeOffice()
+	s.referring.Wait()
 	err := s.ua.Close(ctx, "server is shutting down")
 	s.office.Close()
 	s.rooms.Close()

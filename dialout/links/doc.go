@@ -9,4 +9,6 @@
 // A link never has two calls. One goroutine per link sees to that, which New starts and Close ends: it dials, serves and hangs up in
 // straight lines, and does not dial again before the far side has said its last word on the call before. Whether there are people
 // it is told ([Links.People]); it never asks. What happens to a call that is answered is others' affair ([Config.Connect]).
+//
+// Between two steps a link can be written down, and goes on in another process ([Links.Pause], [Image]).
 package links

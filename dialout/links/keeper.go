@@ -22,9 +22,15 @@ type keeper struct {
 
 	// Guarded by Links.mu.
 	status  Status
-	met     <-chan struct{}         // closed when the call of the far side is over; nil: it has not called
+	room    dialout.Room            // the conference with which it was to be connected last
+	waits   ladder                  // how far its waits have grown
+	met     Incoming                // the call of the far side; nil: it has not called, or that call is over
 	giveUp  context.CancelCauseFunc // of the dial that is under way; nil: none is
+	invite  string                  // the ID of its INVITE that is out; empty: none is
 	crossed bool                    // the far side has called while we were dialling, and was refused
+	ending  end                     // why the call ends, or has ended, of which the far side has not said its last word; of Ending
+	moves   bool                    // it is under way, for Links.Pause
+	before  *former                 // what it did in the process before; nil: nothing, or it has gone on from there
 }
 
 func newKeeper(l *Links, link Link, shared *line) *keeper {
@@ -47,13 +53,18 @@ type end struct {
 
 // run keeps the link until ctx is done.
 func (k *keeper) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
+		k.move()
 		n := k.needed()
+		if f := k.former(n); f != nil {
+			k.letGo(f)
+			continue
+		}
 		if n == nil {
+			k.rests()
 			select {
 			case <-k.wake:
 			case <-ctx.Done():
-				return
 			}
 			continue
 		}
@@ -63,9 +74,6 @@ func (k *keeper) run(ctx context.Context) {
 		stop()
 		leave(nil)
 		k.become(Status{State: Idle})
-		if ctx.Err() != nil {
-			return
-		}
 	}
 }
 
@@ -86,83 +94,116 @@ func (k *keeper) rouse() {
 
 // keep keeps the far side connected with the room until ctx is done.
 func (k *keeper) keep(ctx context.Context, room dialout.Room) {
-	var waits ladder
+	if f := k.former(nil); f != nil {
+		k.goOn(ctx, room, f)
+	} else {
+		k.start(room)
+	}
 	for ctx.Err() == nil {
 		if met := k.metBy(); met != nil {
-			e := k.sitOut(ctx, room, met)
-			if ctx.Err() == nil {
-				k.rest(ctx, e, waits.next(&k.link, e, k.links.cfg.Luck()))
-			}
+			k.become(Status{State: Met})
+			k.links.cfg.Tell(room, Connected)
+			k.backOff(ctx, k.sitOut(ctx, room, met, time.Now()))
 			continue
 		}
-		if !k.line.take(ctx, func() { k.become(Status{State: WaitingForLine}) }) {
+		taken := k.line.take(ctx, func() {
+			k.become(Status{State: WaitingForLine})
+			k.rests()
+		})
+		k.move()
+		if !taken {
 			return
 		}
 		e := end{cause: "internal error"}
-		k.guard("keeping a link", func() { e = k.hold(ctx, room) })
+		k.guard("keeping a link", func() { e = k.hold(ctx, room, "") })
 		k.line.give()
-		if ctx.Err() != nil || e.yielded {
-			continue
-		}
-		k.rest(ctx, e, waits.next(&k.link, e, k.links.cfg.Luck()))
+		k.backOff(ctx, e)
 	}
 }
 
+// start begins to keep the link for a conference.
+func (k *keeper) start(room dialout.Room) {
+	k.links.mu.Lock()
+	defer k.links.mu.Unlock()
+	k.room, k.waits = room, ladder{}
+}
+
 // sitOut waits for the end of the call by which the far side has called by itself.
-func (k *keeper) sitOut(ctx context.Context, room dialout.Room, met <-chan struct{}) end {
-	began := time.Now()
-	k.become(Status{State: Met})
-	k.links.cfg.Tell(room, Connected)
+func (k *keeper) sitOut(ctx context.Context, room dialout.Room, met <-chan struct{}, began time.Time) end {
+	k.rests()
 	select {
 	case <-ctx.Done():
-		return end{}
 	case <-met:
 	}
+	k.move()
 	if ctx.Err() == nil {
-		k.lost()
-		k.links.cfg.Tell(room, Lost)
+		k.lost(room)
 	}
 	return end{cause: "the far side has ended its call", up: time.Since(began), deliberate: true}
 }
 
-// rest waits before the link is dialled again, or until the far side calls.
-func (k *keeper) rest(ctx context.Context, e end, wait time.Duration) {
-	k.become(Status{State: BackingOff, Until: time.Now().Add(wait), Cause: e.cause})
-	timer := time.NewTimer(wait)
+// backOff waits after an end before the link is dialled again, unless there is nothing to wait for: nobody needs it any more, or the far side has called.
+func (k *keeper) backOff(ctx context.Context, e end) {
+	if ctx.Err() != nil || e.yielded {
+		return
+	}
+	luck := k.links.cfg.Luck()
+	k.links.mu.Lock()
+	until := time.Now().Add(k.waits.next(&k.link, e, luck))
+	k.turn(Status{State: BackingOff, Until: until, Cause: e.cause})
+	k.links.mu.Unlock()
+	k.rest(ctx, until)
+}
+
+// rest waits until then, or until the far side calls.
+func (k *keeper) rest(ctx context.Context, until time.Time) {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
-	for k.metBy() == nil {
+	for over := false; !over && ctx.Err() == nil && k.metBy() == nil; {
+		k.rests()
 		select {
 		case <-timer.C:
-			return
+			over = true
 		case <-ctx.Done():
-			return
 		case <-k.wake:
 		}
+		k.move()
 	}
 }
 
-// hold dials, and serves the call until it ends or ctx is done. When it returns the far side knows that there is no call any more.
-func (k *keeper) hold(ctx context.Context, room dialout.Room) end {
+// hold dials, or goes on with the INVITE of that ID, which the process before has sent, and serves the call until it ends or ctx is done. When it returns
+// the far side knows that there is no call any more.
+func (k *keeper) hold(ctx context.Context, room dialout.Room, invite string) (e end) {
 	dialling, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	defer k.dialled(nil) // whatever happens
-	if !k.begin(giveUp) {
+	if !k.begin(giveUp, invite) {
 		return end{yielded: true}
 	}
-	r := k.links.cfg.Dialer.Dial(dialling, dialout.Request{
-		Room: room, Number: k.link.Number, Trunk: k.link.Trunk, Policy: dialout.Straight, Wait: patience, Link: true, Settle: true, Watch: k.link.Lost,
-	}, k.follow)
+	r := k.dial(dialling, room, invite)
+	k.move() // it was not if it was not dialled
 	crossed := k.dialled(r.Call)
 	yielded := context.Cause(dialling) == errYield // perhaps at the last moment
 	if r.Call == nil {
 		return end{cause: r.Outcome.String(), yielded: yielded, crossed: crossed}
 	}
 	call := r.Call.(Call)
-	defer func() { k.finish(ctx, call, r.Over) }()
+	e = end{cause: "internal error"} // which is what a panic leaves of it
+	defer func() { k.finish(ctx, call, r.Over, e) }()
 	if dialling.Err() != nil {
 		return end{yielded: yielded}
 	}
 	return k.serve(ctx, room, call, r.Seat)
+}
+
+// dial dials, or goes on with an INVITE.
+func (k *keeper) dial(ctx context.Context, room dialout.Room, invite string) dialout.Result {
+	if invite != "" {
+		return k.links.cfg.Dialer.Continue(ctx, invite, k.follow)
+	}
+	return k.links.cfg.Dialer.Dial(ctx, dialout.Request{
+		Room: room, Number: k.link.Number, Trunk: k.link.Trunk, Policy: dialout.Straight, Wait: patience, Link: true, Settle: true, Watch: k.link.Lost,
+	}, k.follow)
 }
 
 // patience is how long a link waits for a line of the trunk before it tries another way.
@@ -178,18 +219,23 @@ func (k *keeper) serve(ctx context.Context, room dialout.Room, call Call, seat d
 		}
 		return end{cause: err.Error()}
 	}
-	began := time.Now()
 	k.become(Status{State: Up, Call: call.ID()})
 	k.links.cfg.Tell(room, Connected)
+	return k.attend(ctx, room, call, time.Now())
+}
+
+// attend waits for the end of a call that is connected since began.
+func (k *keeper) attend(ctx context.Context, room dialout.Room, call Call, began time.Time) end {
+	k.rests()
 	select {
 	case <-ctx.Done():
-		return end{up: time.Since(began)}
 	case <-call.Done():
 	}
-	if ctx.Err() == nil {
-		k.lost()
-		k.links.cfg.Tell(room, Lost)
+	k.move()
+	if ctx.Err() != nil {
+		return end{up: time.Since(began)}
 	}
+	k.lost(room)
 	cause := call.Reason()
 	if call.HungUp() {
 		cause = "the far side has hung up"
@@ -198,8 +244,8 @@ func (k *keeper) serve(ctx context.Context, room dialout.Room, call Call, seat d
 }
 
 // finish hangs up, and waits until the far side knows, so that it never has two calls of ours. Only at our own end there is no time for that.
-func (k *keeper) finish(ctx context.Context, call Call, over <-chan struct{}) {
-	k.become(Status{State: Ending, Call: call.ID()})
+func (k *keeper) finish(ctx context.Context, call Call, over <-chan struct{}, e end) {
+	k.ends(e, call.ID())
 	why := "the far side could not be connected" // if the call is not over
 	switch context.Cause(ctx) {
 	case nil:
@@ -209,12 +255,22 @@ func (k *keeper) finish(ctx context.Context, call Call, over <-chan struct{}) {
 		why = "nobody is in the room any more"
 	}
 	call.Hangup(why)
+	k.rests()
 	for _, awaited := range []<-chan struct{}{call.Gone(), over} {
 		select {
 		case <-awaited:
 		case <-k.links.closing:
 		}
 	}
+	k.move()
+}
+
+// ends notes why the call ends, and that the far side is being told.
+func (k *keeper) ends(e end, call string) {
+	k.links.mu.Lock()
+	defer k.links.mu.Unlock()
+	k.ending = e
+	k.turn(Status{State: Ending, Call: call})
 }
 
 func over(call Call) bool {
@@ -237,10 +293,17 @@ func (k *keeper) guard(in string, f func()) {
 	f()
 }
 
-// begin notes that the link is about to be dialled; false: the far side has called.
-func (k *keeper) begin(giveUp context.CancelCauseFunc) bool {
+// begin notes that the link is about to be dialled, or that it goes on with an INVITE; false: the far side has called.
+func (k *keeper) begin(giveUp context.CancelCauseFunc, invite string) bool {
 	k.links.mu.Lock()
 	defer k.links.mu.Unlock()
+	if invite != "" {
+		k.giveUp = giveUp
+		if k.meets() {
+			giveUp(errYield)
+		}
+		return true
+	}
 	if k.meets() {
 		return false
 	}
@@ -255,23 +318,31 @@ func (k *keeper) dialled(call dialout.Call) (crossed bool) {
 	k.links.mu.Lock()
 	defer k.links.mu.Unlock()
 	crossed, k.crossed = k.crossed, false
-	k.giveUp = nil
+	k.giveUp, k.invite = nil, ""
 	if call != nil {
 		k.turn(Status{State: SendingDigits, Call: call.ID()})
 	}
 	return crossed
 }
 
-// follow takes the next step of the dial.
+// follow takes the next step of the dial. While its INVITE is out it waits, and until that is sent, also for the end of the dialler's pause.
 func (k *keeper) follow(c dialout.Change) {
+	k.links.mu.Lock()
+	defer k.links.mu.Unlock()
+	if c.Over {
+		k.moves = true // what follows is
+		return
+	}
+	k.invite = c.ID
 	switch c.State {
 	case dialout.Queued:
-		k.become(Status{State: WaitingForLine})
+		k.turn(Status{State: WaitingForLine})
 	case dialout.Ringing:
-		k.become(Status{State: Ringing})
+		k.turn(Status{State: Ringing})
 	default:
-		k.become(Status{State: Dialling})
+		k.turn(Status{State: Dialling})
 	}
+	k.settle()
 }
 
 // become notes what the link does now.
@@ -308,9 +379,10 @@ func (k *keeper) turn(to Status) {
 	k.log.LogAttrs(context.Background(), level, "link", attrs...)
 }
 
-// lost counts that the far side is gone although there are people.
-func (k *keeper) lost() {
+// lost counts, and tells, that the far side is gone although there are people.
+func (k *keeper) lost(room dialout.Room) {
 	k.links.mu.Lock()
-	defer k.links.mu.Unlock()
 	k.status.Lost++
+	k.links.mu.Unlock()
+	k.links.cfg.Tell(room, Lost)
 }

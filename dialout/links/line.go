@@ -9,7 +9,7 @@ import (
 // line is what several links share, and who waits for it, the longest waiting first. A nil line is never in use.
 type line struct {
 	mu      sync.Mutex
-	free    int
+	free    int             // below 0: so many more calls are on it than it takes, as there were before another process took over
 	waiting []chan struct{} // closed when the line is his
 }
 
@@ -35,6 +35,16 @@ func (l *line) take(ctx context.Context, waits func()) bool {
 		return false
 	}
 	return true
+}
+
+// occupy takes a place for a call that there is already.
+func (l *line) occupy() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free--
 }
 
 // queue takes a place, and then it is nil, or queues for one.
@@ -69,7 +79,7 @@ func (l *line) give() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) == 0 {
+	if len(l.waiting) == 0 || l.free < 0 {
 		l.free++
 		return
 	}

@@ -15,6 +15,8 @@ import (
 // Dialer brings the far side to the phone; *dialout.Dialer is one.
 type Dialer interface {
 	Dial(ctx context.Context, req dialout.Request, watch func(dialout.Change)) dialout.Result
+	Continue(ctx context.Context, id string, watch func(dialout.Change)) dialout.Result
+	Over(call string) <-chan struct{}
 	Rules() *dialout.Rulebook
 	Instance() string
 }
@@ -57,6 +59,9 @@ type Config struct {
 	Tell func(room dialout.Room, news News) // tells those who are in the room; does not block; nil: they are not told
 	Luck func() float64                     // from 0 to 1, how much of the jitter a wait gets; nil: any
 	Log  *slog.Logger                       // nil: nothing is logged
+
+	Saved *Image               // what another process has left: the links begin paused, and Resume has them go on; nil: nothing
+	Call  func(id string) Call // the calls of Saved that there are still, else nil; nil: there are none
 }
 
 // Links are all the links that there are. Safe for concurrent use. Create them with New.
@@ -69,8 +74,11 @@ type Links struct {
 	running sync.WaitGroup
 	panics  atomic.Uint64
 
-	mu    sync.Mutex
-	needs map[string]*need // by the number of the room
+	mu      sync.Mutex
+	needs   map[string]*need // by the number of the room
+	resumed chan struct{}    // closed by Resume; nil: they are not paused
+	quiet   chan struct{}    // closed when no link is under way; nil: nobody waits for that
+	left    []Call           // calls of links that there are not any more, which Resume hangs up
 }
 
 // need is people in a room that has links.
@@ -102,6 +110,7 @@ func New(cfg Config) *Links {
 		l.keepers = append(l.keepers, k)
 		l.inRoom[link.Room] = append(l.inRoom[link.Room], k)
 	}
+	l.restore(cfg.Saved)
 	for _, k := range l.keepers {
 		l.running.Go(func() { k.run(ctx) }) // ends in Close
 	}

@@ -151,11 +151,11 @@ func TestALineIsShared(t *testing.T) {
 // ours is.
 func TestTheFarSideCallsFirst(t *testing.T) {
 	within(t, one(), func(f *far, l *Links) {
-		done := make(chan struct{})
-		if m := l.Meet("354233", "+7 4957776675", dialout.Mark{}, done); m.Link || m.Refused {
+		theirs := f.callsUs()
+		if m := l.Meet("354233", "+7 4957776675", dialout.Mark{}, theirs); m.Link || m.Refused {
 			t.Error("somebody with another number is taken for the far side")
 		}
-		if m := l.Meet("354233", "84957776675", dialout.Mark{}, done); !m.Link || m.Refused {
+		if m := l.Meet("354233", "84957776675", dialout.Mark{}, theirs); !m.Link || m.Refused {
 			t.Error("the far side is not known by its number")
 		}
 		wantState(t, l, Met)
@@ -163,16 +163,16 @@ func TestTheFarSideCallsFirst(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.wantLog("0s told: connected")
 		wantState(t, l, Met)
-		if m := l.Meet("354233", "84957776675", dialout.Mark{}, make(chan struct{})); !m.Link || !m.Refused {
+		if m := l.Meet("354233", "84957776675", dialout.Mark{}, f.callsUs()); !m.Link || !m.Refused {
 			t.Error("the far side has two calls")
 		}
-		close(done)
+		theirs.ends()
 		time.Sleep(time.Minute)
 		f.wantLog("1m0s told: lost", "1m30s INVITE to 84957776675", "1m30s 200 from 84957776675", "1m30s 84957776675 is in, after 354233", "1m30s told: connected")
 		if got := l.Status()[0]; got.Connected != 2 || got.Lost != 1 {
 			t.Errorf("figures: %+v", got)
 		}
-		if m := l.Meet("354233", "84957776675", dialout.Mark{}, make(chan struct{})); !m.Link || !m.Refused {
+		if m := l.Meet("354233", "84957776675", dialout.Mark{}, f.callsUs()); !m.Link || !m.Refused {
 			t.Error("the far side has called, although we have")
 		}
 	})
@@ -184,23 +184,23 @@ func TestBothDialAtOnce(t *testing.T) {
 		f.plays[conference] = []play{{after: 5 * time.Second, slow: 100 * time.Millisecond}}
 		f.joins(l)
 		time.Sleep(time.Second)
-		if m := l.Meet("354233", "1", dialout.Mark{Instance: "zzzz", Room: "354233", Link: true}, make(chan struct{})); !m.Link || !m.Refused {
+		if m := l.Meet("354233", "1", dialout.Mark{Instance: "zzzz", Room: "354233", Link: true}, f.callsUs()); !m.Link || !m.Refused {
 			t.Error("we have given way to a greater name")
 		}
-		if m := l.Meet("354233", conference, dialout.Mark{}, make(chan struct{})); !m.Link || !m.Refused {
+		if m := l.Meet("354233", conference, dialout.Mark{}, f.callsUs()); !m.Link || !m.Refused {
 			t.Error("we have given way to somebody whose name is not known")
 		}
-		done := make(chan struct{})
-		if m := l.Meet("354233", "1", dialout.Mark{Instance: "", Room: "354233", Link: true}, done); !m.Link || !m.Refused {
+		theirs := f.callsUs()
+		if m := l.Meet("354233", "1", dialout.Mark{Instance: "", Room: "354233", Link: true}, theirs); !m.Link || !m.Refused {
 			t.Error("we have given way to no name")
 		}
-		if m := l.Meet("354233", "1", dialout.Mark{Instance: "0", Room: "354233", Link: true}, done); !m.Link || m.Refused {
+		if m := l.Meet("354233", "1", dialout.Mark{Instance: "0", Room: "354233", Link: true}, theirs); !m.Link || m.Refused {
 			t.Error("we have not given way to a smaller name")
 		}
 		time.Sleep(time.Second)
 		wantState(t, l, Met)
 		f.wantLog("0s INVITE to 84957776675", "1s CANCEL to 84957776675", "1.1s told: connected")
-		close(done)
+		theirs.ends()
 		time.Sleep(40 * time.Second)
 		f.wantLog("2s told: lost", "32s INVITE to 84957776675", "37s 200 from 84957776675", "37s 84957776675 is in, after 354233", "37s told: connected")
 	})
@@ -214,10 +214,10 @@ func TestAnotherConferenceCalls(t *testing.T) {
 		time.Sleep(time.Second)
 		wantState(t, l, Up)
 		other := dialout.Mark{Instance: "0", Room: "1001", Link: true}
-		if m := l.Meet("354233", "84951112233", other, make(chan struct{})); m != (Meeting{Link: true}) {
+		if m := l.Meet("354233", "84951112233", other, f.callsUs()); m != (Meeting{Link: true}) {
 			t.Errorf("another conference: %+v", m)
 		}
-		if m := l.Meet("5234", "84951112233", other, make(chan struct{})); m != (Meeting{}) {
+		if m := l.Meet("5234", "84951112233", other, f.callsUs()); m != (Meeting{}) {
 			t.Errorf("another conference, in a room without a link: %+v", m)
 		}
 		wantState(t, l, Up)
@@ -241,7 +241,7 @@ func TestWhoTheFarSideIs(t *testing.T) {
 			if c.marked != "" {
 				mark = dialout.Mark{Instance: "x", Room: c.marked, Link: true}
 			}
-			if m := l.Meet(c.room, c.number, mark, make(chan struct{})); m.Known != c.known {
+			if m := l.Meet(c.room, c.number, mark, f.callsUs()); m.Known != c.known {
 				t.Errorf("%+v: %+v", c, m)
 			}
 		})

@@ -20,8 +20,14 @@ type Meeting struct {
 	Lost    time.Duration // of that link
 }
 
-// Meet is told of a call that has come for a room, before it is answered; done is closed when it is over.
-func (l *Links) Meet(room, number string, mark dialout.Mark, done <-chan struct{}) Meeting {
+// Incoming is a call that has come in; *sip.Call is one.
+type Incoming interface {
+	ID() string
+	Done() <-chan struct{} // closed when it is over
+}
+
+// Meet is told of a call that has come for a room, before it is answered. To be told of the same call again, as in another process, changes nothing.
+func (l *Links) Meet(room, number string, mark dialout.Mark, call Incoming) Meeting {
 	k := l.far(room, number, mark)
 	if k == nil {
 		return Meeting{Link: mark.Link && len(l.inRoom[room]) > 0} // else there is nothing that it could keep alive
@@ -30,15 +36,17 @@ func (l *Links) Meet(room, number string, mark dialout.Mark, done <-chan struct{
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case k.meets() && k.met.ID() == call.ID():
+		return m
 	case k.meets(), k.status.State == SendingDigits, k.status.State == Up, k.status.State == Ending:
 		m.Refused = true
 		return m
-	case k.giveUp != nil && k.status.State != WaitingForLine && !l.yieldsTo(mark):
+	case (k.giveUp != nil && k.status.State != WaitingForLine || k.invite != "") && !l.yieldsTo(mark):
 		k.crossed = true
 		m.Refused = true
 		return m
 	}
-	k.met = done
+	k.met = call
 	if k.giveUp != nil {
 		k.giveUp(errYield)
 	}
@@ -87,7 +95,7 @@ func (k *keeper) metBy() <-chan struct{} {
 	if !k.meets() {
 		return nil
 	}
-	return k.met
+	return k.met.Done()
 }
 
 // meets says whether the far side has called, and that call is not over. The lock is held.
@@ -96,7 +104,7 @@ func (k *keeper) meets() bool {
 		return false
 	}
 	select {
-	case <-k.met:
+	case <-k.met.Done():
 		k.met = nil
 		return false
 	default:
