@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +27,9 @@ import (
 type server struct {
 	addr string // where it listens, such as "127.0.0.31:5060"
 	stop func() // ends it by SIGTERM and waits; idempotent
+
+	pidFile string     // of the process of now
+	ended   chan error // how the first process has ended
 
 	mu    sync.Mutex
 	lines []string      // the log so far
@@ -74,12 +78,13 @@ func serve(t *testing.T, addr string, firstPort int, sections ...string) *server
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{addr: addr + ":5060", grown: make(chan struct{})}
+	s := &server{addr: addr + ":5060", grown: make(chan struct{}), pidFile: filepath.Join(filepath.Dir(config), "sipconf.pid"), ended: make(chan error, 1)}
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "serve", "--config", config)
+	cmd := exec.Command(binary, "serve", "--config", config, "--pid-file", s.pidFile)
+
 	cmd.Stdout, cmd.Stderr = in, in
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -90,14 +95,22 @@ func serve(t *testing.T, addr string, firstPort int, sections ...string) *server
 		defer close(read)
 		s.follow(out)
 	}()
+	go func() { s.ended <- cmd.Wait() }()
 	s.stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		defer kill.Stop()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("sipconf did not end well after SIGTERM: %v", err)
+		pid := s.pid()
+		if pid == 0 {
+			pid = cmd.Process.Pid // it has not got so far
 		}
-		<-read
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		kill := time.AfterFunc(10*time.Second, func() {
+			t.Error("sipconf did not end after SIGTERM")
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		})
+		defer kill.Stop()
+		<-read // whichever process is the last has the other end
+		if err := <-s.ended; err != nil {
+			t.Errorf("sipconf did not end well: %v", err)
+		}
 		out.Close()
 	})
 	t.Cleanup(func() {
@@ -108,6 +121,39 @@ func serve(t *testing.T, addr string, firstPort int, sections ...string) *server
 	})
 	s.awaitAnswer(t, read)
 	return s
+}
+
+// pid is the process of now; 0: none is known.
+func (s *server) pid() int {
+	text, _ := os.ReadFile(s.pidFile)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+// upgrades has a new process take over all that there is, by the signal for it, and returns when the one before has ended, as it should.
+func (s *server) upgrades(t *testing.T) {
+	t.Helper()
+	before, began := s.pid(), time.Now()
+	if err := syscall.Kill(before, syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for s.pid() == before || runs(before) {
+		if no := s.events("no other process has taken over, this one goes on"); len(no) > 0 {
+			t.Fatalf("not upgraded: %s", no[0].Err)
+		}
+		if time.Since(began) > 3*patience {
+			t.Fatalf("process %d is there still, %v after SIGHUP; the new one is %d", before, time.Since(began), s.pid())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Logf("process %d is process %d after %v", before, s.pid(), time.Since(began).Round(time.Millisecond))
+}
+
+// runs says whether a process has not ended; one that has may have nobody who asks for its exit status.
+func runs(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
 }
 
 // awaitAnswer asks with OPTIONS until sipconf answers.

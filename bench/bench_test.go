@@ -148,7 +148,8 @@ func TestBrokenLimitsAreNamed(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, bad := range [][]string{{"-legs", "0"}, {"-legs", "2", "-rooms", "3"}, {"-legs", "100000"}, {"-time", "1s"}, {"-talkers", "-1"}, {"-softer", "13"}, {"-softer", "6", "-talkers", "11"}, {"-softer", "6", "-compare"}, {"-first-room", "9990"}} {
+	for _, bad := range [][]string{{"-legs", "0"}, {"-legs", "2", "-rooms", "3"}, {"-legs", "100000"}, {"-time", "1s"}, {"-talkers", "-1"}, {"-softer", "13"}, {"-softer", "6", "-talkers", "11"}, {"-softer", "6", "-compare"}, {"-first-room", "9990"},
+		{"-upgrades", "21"}, {"-upgrades", "1", "-server", "127.0.0.1:5060"}, {"-upgrades", "1", "-compare"}, {"-upgraded", "x"}, {"-compare", "-save", "x"}} {
 		if _, err := parseOptions(bad); err == nil {
 			t.Errorf("%v is taken", bad)
 		}

@@ -32,6 +32,7 @@ type comparison struct {
 	contenders []*contender
 	round      []step   // what each round runs, in this order
 	left       []string // what was left out for lack of time
+	upgraded   *report  // a run with upgrades; nil: none
 }
 
 func newComparison(o *options) *comparison {
@@ -67,6 +68,12 @@ func compared(ctx context.Context, o *options) (status int) {
 	}
 	defer os.RemoveAll(dir)
 	c := newComparison(o)
+	if o.upgraded != "" {
+		if c.upgraded, err = readReport(o.upgraded); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 1
+		}
+	}
 	end := 3*c.estimate(o.rounds) + time.Minute
 	if o.quick {
 		end = quickEnd

@@ -51,6 +51,9 @@ func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 	c.table(w)
 	c.ratios(w)
 	c.late(w)
+	if c.upgraded != nil {
+		c.upgraded.upgraded(w)
+	}
 	writeQuality(w, heard)
 	fmt.Fprint(w, "## Plots\n\n")
 	for _, one := range pictures {

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	quickTime = 126 * time.Second // what -quick plans for
-	quickEnd  = 140 * time.Second // when it ends, whatever is missing then: make bench QUICK=1 needs half a minute for the rest
+	quickTime = 108 * time.Second // what -quick plans for
+	quickEnd  = 118 * time.Second // when it ends, whatever is missing then: make bench QUICK=1 needs a minute for the rest
 )
 
 // shorten sets what the command line leaves open: a comparison has many runs, and so they are short.
@@ -22,7 +22,7 @@ func (o *options) shorten(f *flag.FlagSet) {
 	long, bursts := 15*time.Second, 5
 	switch {
 	case o.quick && o.ladder:
-		long, bursts = 5*time.Second, 2
+		long, bursts = 5*time.Second, 1
 	case o.quick:
 		long, bursts = 6*time.Second, 3
 	case o.ladder:
@@ -30,7 +30,10 @@ func (o *options) shorten(f *flag.FlagSet) {
 	}
 	open("time", func() { o.time = long })
 	open("bursts", func() { o.bursts = bursts })
-	if o.ladder {
+	switch {
+	case o.ladder && o.quick:
+		open("rate", func() { o.rate = 150 })
+	case o.ladder:
 		open("rate", func() { o.rate = 100 })
 	}
 	if o.rate <= 0 || !o.quick { // no rate is refused later

@@ -69,13 +69,21 @@ func (l *load) openPhones(local netip.AddrPort) error {
 			codecs = []phone.Codec{phone.PCMU, phone.PCMA}
 		}
 		p, err := phone.New(phone.Config{Local: local, Name: fmt.Sprintf("Leg %d", i), Number: fmt.Sprintf("%d", firstNumber+i),
-			Codecs: codecs, Pump: l.pump, Memory: l.plan.length(), Loyal: true})
+			Codecs: codecs, Pump: l.pump, Memory: l.memory(), Loyal: true})
 		if err != nil {
 			return err
 		}
 		l.legs = append(l.legs, &leg{seat: s, phone: p})
 	}
 	return nil
+}
+
+// memory is how much each phone keeps of what it hears.
+func (l *load) memory() time.Duration {
+	if l.o.upgrades > 0 {
+		return earTime
+	}
+	return l.plan.length()
 }
 
 // callIn dials all rooms; the legs of a floor need not dial.

@@ -8,7 +8,7 @@
 // a short beep per room, to measure from mouth to ear; hang up. All is bounded in count and time, and the
 // server that it started is ended by its process id.
 //
-//	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in 140 s
+//	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in 2 minutes
 //
 // runs sipconf, a bare loop that only receives and sends (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
 // under the same loads, and writes bench/report.md with its plots. No limit is judged then; status 1 means that sipconf or the floor
@@ -48,6 +48,9 @@ type options struct {
 	rounds               int
 	report, note         string
 	limits               limits
+	upgrades             int
+	nextBinary           string
+	save, upgraded       string
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -69,9 +72,13 @@ func parseOptions(args []string) (*options, error) {
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the generator itself to this file")
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	f.IntVar(&o.upgrades, "upgrades", 0, "replace the server that was started so many times, while all speak")
+	f.StringVar(&o.nextBinary, "upgrade-to", "", "with -upgrades: the sipconf that takes over, by turns with the first one; default: the same")
+	f.StringVar(&o.save, "save", "", "write the report as JSON to this file as well")
+	f.StringVar(&o.upgraded, "upgraded", "", "with -compare: the file that a run with -upgrades and -save has written, for its chapter of the report")
 	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
 	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 2,400 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
-	f.BoolVar(&o.quick, "quick", false, "with -compare: end in 140 s")
+	f.BoolVar(&o.quick, "quick", false, "with -compare: end in 2 minutes")
 	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
 	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
@@ -85,16 +92,18 @@ func parseOptions(args []string) (*options, error) {
 	switch {
 	case o.rounds < 1 || o.rounds > 20:
 		return nil, fmt.Errorf("%d rounds: 1 to 20", o.rounds)
-	case o.compare && (o.server != "" || o.json || o.keep):
-		return nil, errors.New("-compare starts its servers itself: no -server, -json or -keep")
-	case (o.quick || o.ladder) && !o.compare:
-		return nil, errors.New("-quick and -ladder are for -compare")
+	case o.compare && (o.server != "" || o.json || o.keep || o.save != ""):
+		return nil, errors.New("-compare starts its servers itself: no -server, -json, -save or -keep")
+	case (o.quick || o.ladder || o.upgraded != "") && !o.compare:
+		return nil, errors.New("-quick, -ladder and -upgraded are for -compare")
 	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs || o.talkers < 0:
 		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, no empty room, and 0 or more who speak", o.legs, o.rooms, mostLegs)
 	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:
 		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
 	case o.softer != 0 && (o.softer < 0 || o.softer > levellingReach || o.talkers > 10 || o.compare):
 		return nil, fmt.Errorf("-softer %g: 0 to %g, with at most 10 talkers in a room, and not for -compare, in which nobody else levels", o.softer, levellingReach)
+	case o.upgrades < 0 || o.upgrades > mostUpgrades || o.upgrades > 0 && (o.server != "" || o.compare):
+		return nil, fmt.Errorf("%d upgrades: up to %d, of a server that bench starts, and not for -compare", o.upgrades, mostUpgrades)
 	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:
 		return nil, fmt.Errorf("time %s is 5s to 1h, rate %.0f up to 1000, bursts %d up to 1000", o.time, o.rate, o.bursts)
 	}
@@ -123,6 +132,12 @@ func status(args []string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
+	}
+	if o.save != "" {
+		if err := saveReport(o.save, report); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 1
+		}
 	}
 	if o.json {
 		enc := json.NewEncoder(os.Stdout)

@@ -17,12 +17,18 @@ type metrics struct {
 	lateness  lateness
 	concealed time.Duration // sound that was made up because none had come
 	discarded time.Duration // sound that was cut out to keep the delay short
+	received  int64         // packets
+	skipped   int64         // ticks that were left out
+	routines  int           // of the process
 }
 
 const (
 	latenessName  = "sipconf_tick_lateness_seconds"
 	concealedName = "sipconf_concealed_seconds_total"
 	discardedName = "sipconf_discarded_seconds_total"
+	receivedName  = "sipconf_rtp_packets_received_total"
+	routinesName  = "go_goroutines"
+	skippedName   = "sipconf_ticks_skipped_total"
 )
 
 // scrapeEvery is how often the metrics are asked for while all speak. Prometheus asks every 15 s, or every minute.
@@ -89,6 +95,12 @@ func readMetrics(r io.Reader) (m metrics, err error) {
 			m.known, m.concealed = true, seconds(value)
 		case discardedName:
 			m.discarded = seconds(value)
+		case receivedName:
+			m.received = int64(value)
+		case skippedName:
+			m.skipped = int64(value)
+		case routinesName:
+			m.routines = int(value)
 		default:
 			if rest, ok := strings.CutPrefix(name, latenessName); ok {
 				if err := m.lateness.read(rest, uint64(value)); err != nil {
@@ -102,10 +114,19 @@ func readMetrics(r io.Reader) (m metrics, err error) {
 
 func seconds(s float64) time.Duration { return time.Duration(s*float64(time.Second) + 0.5) }
 
+// grown is what was added to a counter that begins at 0 in another process.
+func grown(before, now int64) int64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
 // since is what has been added to another reading of the same server.
 func (m metrics) since(before metrics) metrics {
 	if !m.known || !before.known {
 		return metrics{}
 	}
-	return metrics{true, m.lateness.since(before.lateness), m.concealed - before.concealed, m.discarded - before.discarded}
+	return metrics{known: true, lateness: m.lateness.since(before.lateness), concealed: m.concealed - before.concealed, discarded: m.discarded - before.discarded,
+		received: m.received - before.received, skipped: grown(before.skipped, m.skipped), routines: m.routines}
 }

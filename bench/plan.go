@@ -81,6 +81,16 @@ func (p *plan) seat(legs, rooms, talkers int) bool {
 // keepsLevel says that levelling would not change what is spoken, so that it may be on, as it is by default.
 func (p *plan) keepsLevel() bool { return p.level > levelled-1 }
 
+// heardBy are the tones that a leg hears.
+func (p *plan) heardBy(s seat) (hz []float64) {
+	for tone, spoken := range p.spoken[s.room] {
+		if spoken && !(s.talks && tone == s.tone) {
+			hz = append(hz, p.tones[tone])
+		}
+	}
+	return hz
+}
+
 // length is the time of one window.
 func (p *plan) length() time.Duration { return time.Duration(p.window) * time.Second / phone.Rate }
 

@@ -19,10 +19,14 @@ type picture struct {
 
 // pictures are all plots of a comparison; those for which nothing was measured are left out.
 func (c *comparison) pictures() (all []picture) {
-	for _, one := range []picture{
+	candidates := []picture{
 		{"cpu.svg", c.plotCPU()}, {"ear.svg", c.plotEars()}, {"gaps.svg", c.plotGaps()},
 		{"lateness.svg", c.plotLateness()}, {"shapes.svg", c.plotShapes()},
-	} {
+	}
+	if c.upgraded != nil {
+		candidates = append(candidates, picture{"upgrades.svg", plotUpgrades(c.upgraded.Upgrades)})
+	}
+	for _, one := range candidates {
 		if len(one.chart.series) > 0 {
 			all = append(all, one)
 		}

@@ -21,6 +21,11 @@ type limits struct {
 	perLeg  int           // resident bytes per leg
 	missed  int           // beeps not heard exactly once
 	leaking int           // files open after the hang-up beyond those before
+
+	upgradeGap  time.Duration // between packets, the longest while the server is replaced
+	upgradeMore time.Duration // p99 between packets, beyond that of the second before
+	upgradeTime time.Duration
+	breaks      int // of the tones, in the seconds with an upgrade
 }
 
 func (l *limits) flags(f *flag.FlagSet) {
@@ -31,6 +36,10 @@ func (l *limits) flags(f *flag.FlagSet) {
 	f.DurationVar(&l.ear, "limit-ear", -1, "p99 of the time from mouth to ear")
 	f.IntVar(&l.missed, "limit-missed", 0, "beeps not heard exactly once")
 	f.IntVar(&l.perLeg, "limit-rss", -1, "bytes of server memory per leg")
+	f.DurationVar(&l.upgradeGap, "limit-upgrade-gap", 60*time.Millisecond, "longest time between packets while the server is replaced")
+	f.DurationVar(&l.upgradeMore, "limit-upgrade-p99", 5*time.Millisecond, "p99 of the time between packets in a second with an upgrade beyond that of the second before")
+	f.DurationVar(&l.upgradeTime, "limit-upgrade-time", time.Second, "time that an upgrade takes")
+	f.IntVar(&l.breaks, "limit-breaks", 0, "breaks in the tones in the seconds with an upgrade")
 	f.IntVar(&l.leaking, "limit-files", -1, "files left open by the server after all have hung up")
 }
 
@@ -69,6 +78,8 @@ type report struct {
 	GeneratorSkipped                         uint64
 	Broken                                   []string // limits that were broken
 
+	Upgrades *upgrades `json:",omitempty"`
+
 	gaps, ears phone.Histogram
 	metrics    metrics // of the server, while all speak
 }
@@ -93,8 +104,7 @@ func (r *report) packets(legs []*leg, span time.Duration) {
 		}
 		setups = append(setups, leg.setup)
 	}
-	// A packet each way may lie just outside of the span.
-	r.NotSent = max(0, int64(span/(20*time.Millisecond)-1)*int64(len(legs))-int64(r.PacketsHeard+r.LostDown))
+	r.NotSent = missing(span, len(legs), r.PacketsHeard+r.LostDown)
 	r.GapP50, r.GapP99, r.GapMax = milliseconds(r.gaps.Quantile(0.5)), milliseconds(r.gaps.Quantile(0.99)), milliseconds(r.gaps.Max)
 	slices.Sort(setups)
 	r.SetupP50, r.SetupMax = milliseconds(setups[len(setups)/2]), milliseconds(setups[len(setups)-1])
@@ -127,7 +137,9 @@ func (r *report) lost() int64 { return int64(r.LostDown) + max(0, r.LostUp) }
 const othersMost = 10
 
 // doubtful says that the generator or the machine was too busy for the figures to be the server's.
-func (r *report) doubtful() bool { return r.GeneratorSkipped > 0 || r.OthersCPU > othersMost }
+func (r *report) doubtful() bool {
+	return r.GeneratorSkipped > 0 || r.OthersCPU > othersMost || r.Upgrades != nil && r.Upgrades.doubtful()
+}
 
 // judge compares the report with the limits.
 func (r *report) judge(l limits) {
@@ -146,6 +158,9 @@ func (r *report) judge(l limits) {
 	broken(l.leaking >= 0 && r.Measured && r.Files-r.FilesEmpty > l.leaking, "%d files left open, limit %d", r.Files-r.FilesEmpty, l.leaking)
 	broken(len(r.Dropped) > 0, "%d calls dropped by the server", len(r.Dropped))
 	broken(l.missed >= 0 && r.BeepsMissed > l.missed, "%d beeps not heard exactly once, limit %d", r.BeepsMissed, l.missed)
+	if r.Upgrades != nil {
+		r.Upgrades.judge(l, broken)
+	}
 	broken(r.UncleanStop, "the server did not end cleanly on SIGTERM")
 }
 
@@ -166,6 +181,9 @@ func (r *report) print(w io.Writer) {
 	row("gap between packets", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", r.GapP50, r.GapP99, r.GapMax)
 	if m := r.metrics; m.known {
 		row("sound in the server", "%.2f s made up, %.2f s cut out, of %.0f s", m.concealed.Seconds(), m.discarded.Seconds(), r.Seconds*float64(r.Legs))
+	}
+	if r.Upgrades != nil {
+		r.Upgrades.rows(row)
 	}
 	row("mouth to ear", "p50 %.1f ms, p99 %.1f ms, max %.1f ms (%d beeps heard, %d missed); 20 ms of it is the packet", r.EarP50, r.EarP99, r.EarMax, r.Beeps, r.BeepsMissed)
 	if r.Measured {

@@ -73,6 +73,9 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 		return err
 	}
 	full, _ := use(l.server.pid)
+	if err := l.upgradeAll(ctx, r); err != nil {
+		return err
+	}
 	if l.server.plain == nil && l.o.bursts > 0 { // a floor repeats nothing that is said
 		say("%d beeps in each room", l.o.bursts)
 		l.fallSilent()

@@ -32,6 +32,8 @@ type server struct {
 	keep    bool
 	cmd     *exec.Cmd
 	gone    chan struct{} // closed when the process has ended
+	next    succession
+	spent   time.Duration // CPU of the processes before this one, as far as was seen
 }
 
 // startServer runs a sipconf on a loopback address that nobody else uses, so that its RTP ports collide with nobody's.
@@ -78,8 +80,12 @@ func (s *server) start(binary string, o *options) error {
 	}
 	s.addr, s.figures = probe.LocalAddr().String(), probe.LocalAddr().String() // the same number is free for TCP on an address of our own
 	_ = probe.Close()
-	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: %t\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\nctl:\n  socket: \"\"\ngroups:\n  store: list\n",
-		s.addr, p.keepsLevel(), max(100, o.legs), max(1000, o.legs), s.figures)
+	door := ""
+	if o.upgrades > 0 {
+		door = filepath.Join(s.dir, "ctl.sock")
+	}
+	config := fmt.Sprintf("sip:\n  listen: [\"udp://%s\"]\nmedia:\n  level: %t\nrooms:\n  max_participants: %d\n  max_legs: %d\nmetrics:\n  listen: %q\nctl:\n  socket: %q\ngroups:\n  store: list\n",
+		s.addr, p.keepsLevel(), max(100, o.legs), max(1000, o.legs), s.figures, door)
 	path := filepath.Join(s.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err
@@ -89,7 +95,14 @@ func (s *server) start(binary string, o *options) error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(binary, "serve", "--config", path)
+	more, err := s.succeeds(binary, path, o)
+	if err != nil {
+		return err
+	}
+	if s.next.program != "" {
+		binary = s.next.program
+	}
+	s.cmd = exec.Command(binary, append([]string{"serve", "--config", path}, more...)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := startTied(s.cmd, s.gone); err != nil {
 		return err
@@ -151,6 +164,9 @@ func (s *server) stop() (took time.Duration, clean bool) {
 		return 0, true
 	}
 	defer s.remove()
+	if s.pid != s.cmd.Process.Pid {
+		return s.stopSuccessor()
+	}
 	select {
 	case <-s.gone:
 		return 0, false
