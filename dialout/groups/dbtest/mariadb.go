@@ -25,7 +25,9 @@ func MariaDB(t testing.TB) *Server {
 		lack(t, "MariaDB: apt-get install mariadb-server-core")
 	}
 	s := newServer(t)
-	options := []string{mariaProgram, "--no-defaults", "--datadir=" + s.folder + "/data", "--innodb-buffer-pool-size=16M",
+	options := []string{mariaProgram, "--no-defaults", "--datadir=" + s.folder + "/data",
+		"--tmpdir=" + s.folder, // each that starts removes the temporary tables that it finds there, those of others too
+		"--innodb-buffer-pool-size=16M",
 		"--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2"} // what is committed survives Kill, though no power cut
 	s.prepare("", "/bin/mkdir", "data")
 	s.prepare(mariaTables(t), append(options, "--bootstrap")...)
