@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipconf/sipconf/media/handover/imagetest"
 	"github.com/sipconf/sipconf/rooms"
 	"github.com/sipconf/sipconf/rooms/menu"
 )
@@ -146,60 +147,11 @@ var anew = map[string]string{
 // Whoever gives an attendant, or what else lives in an office, one more field decides what becomes of it when another process takes over: it is in the
 // image, or in the list of those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
-	images := map[string]bool{}
-	for _, image := range []any{Image{}, AttendantImage{}, DoingImage{}, TriesImage{}, FarSideImage{}, HeardImage{}, WishImage{}, ExpectedImage{}, BringImage{},
-		ComingsImage{}, BulletinImage{}} {
-		typ := reflect.TypeOf(image)
-		for i := range typ.NumField() {
-			images[typ.Name()+"."+typ.Field(i).Name] = true
-		}
-	}
-	known := map[string]bool{}
-	for _, live := range []any{attendant{}, guest{}, doing{}, farSide{}, Office{}, crier{}, inbox[byte]{}, wish{}, wished{}, expectation{}, bringing{},
-		hearing{}, way{}, dialOut{}, news{}, Succession{}, line{}, logbook{}, lifetime{}, menu.State{}} {
-		typ := reflect.TypeOf(live)
-		of, _, _ := strings.Cut(typ.Name(), "[")
-		for i := range typ.NumField() {
-			name := of + "." + typ.Field(i).Name
-			known[name] = true
-			switch where, reason := carried[name], anew[name]; {
-			case (where == "") == (reason == ""):
-				t.Errorf("%s: say in this test where it is written down, or why it is made anew", name)
-			case where != "" && !images[where]:
-				t.Errorf("%s is in %s, which does not exist", name, where)
-			}
-		}
-	}
-	for _, names := range []map[string]string{carried, anew} {
-		for name := range names {
-			if !known[name] {
-				t.Errorf("%s does not exist", name)
-			}
-		}
-	}
-}
-
-// Images are plain: nothing in them points to what is alive.
-func TestImagesArePlain(t *testing.T) { plain(t, "Image", reflect.TypeFor[Image]()) }
-
-func plain(t *testing.T, path string, typ reflect.Type) {
-	if typ == reflect.TypeFor[time.Time]() {
-		return
-	}
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			if !f.IsExported() {
-				t.Errorf("%s.%s is not exported", path, f.Name)
-			}
-			plain(t, path+"."+f.Name, f.Type)
-		}
-	case reflect.Array, reflect.Slice:
-		plain(t, path+"[]", typ.Elem())
-	case reflect.Func, reflect.Chan, reflect.Interface, reflect.Map, reflect.Pointer, reflect.UnsafePointer:
-		t.Errorf("%s is a %s", path, typ)
-	}
+	images := imagetest.Types(Image{}, AttendantImage{}, DoingImage{}, TriesImage{}, FarSideImage{}, HeardImage{}, WishImage{}, ExpectedImage{}, BringImage{},
+		ComingsImage{}, BulletinImage{})
+	live := imagetest.Types(attendant{}, guest{}, doing{}, farSide{}, Office{}, crier{}, inbox[byte]{}, wish{}, wished{}, expectation{}, bringing{},
+		hearing{}, way{}, dialOut{}, news{}, Succession{}, line{}, logbook{}, lifetime{}, menu.State{})
+	imagetest.Fields(t, images, live, carried, anew)
 }
 
 // filling gives every field of an image a value of its own.

@@ -3,11 +3,11 @@ package media
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
+
+	"github.com/sipconf/sipconf/media/handover/imagetest"
 )
 
 var update = flag.Bool("update", false, "write what the images look like")
@@ -79,31 +79,30 @@ var carried = map[string]string{
 
 // anew are the fields that are not written down, and why.
 var anew = map[string]string{
-	"Leg.cfg":          "the configuration is that of the new process",
-	"Leg.conn":         "the socket goes as a descriptor",
-	"Leg.given":        "as the hand-over has it",
-	"Leg.shut":         "a leg that is shut is not saved",
-	"Leg.frame":        "of one tick",
-	"Leg.heard":        "of one tick",
-	"Leg.level":        "of one tick",
-	"Leg.digits":       "of one tick",
-	"Leg.work":         "what is on the desk is of one tick",
-	"Leg.release":      "the engine's, which sets it again",
-	"Leg.mu":           "nobody holds it",
-	"Leg.loop":         "who puts it into a bus attaches it again",
-	"Leg.closing":      "a leg that is being closed is not saved",
-	"Leg.closed":       "a leg that is closed is not saved",
-	"board.mu":         "nobody holds it",
-	"board.copy":       "follows from the rest, and is put up at once",
-	"control.mu":       "nobody holds it",
-	"control.conn":     "the socket goes as a descriptor",
-	"control.closed":   "a leg that is closed is not saved",
-	"muxed.local":      "where the leg is",
-	"muxed.mu":         "nobody holds it",
-	"outbox.full":      "follows from what was agreed",
-	"outbox.frame":     "follows from the codec",
-	"outbox.units":     "follows from the codec",
-	"LegState.Playout": "the jitter buffer has it",
+	"Leg.cfg":        "the configuration is that of the new process",
+	"Leg.conn":       "the socket goes as a descriptor",
+	"Leg.given":      "as the hand-over has it",
+	"Leg.shut":       "a leg that is shut is not saved",
+	"Leg.frame":      "of one tick",
+	"Leg.heard":      "of one tick",
+	"Leg.level":      "of one tick",
+	"Leg.digits":     "of one tick",
+	"Leg.work":       "what is on the desk is of one tick",
+	"Leg.release":    "the engine's, which sets it again",
+	"Leg.mu":         "nobody holds it",
+	"Leg.loop":       "who puts it into a bus attaches it again",
+	"Leg.closing":    "a leg that is being closed is not saved",
+	"Leg.closed":     "a leg that is closed is not saved",
+	"board.mu":       "nobody holds it",
+	"board.copy":     "follows from the rest, and is put up at once",
+	"control.mu":     "nobody holds it",
+	"control.conn":   "the socket goes as a descriptor",
+	"control.closed": "a leg that is closed is not saved",
+	"muxed.local":    "where the leg is",
+	"muxed.mu":       "nobody holds it",
+	"outbox.full":    "follows from what was agreed",
+	"outbox.frame":   "follows from the codec",
+	"outbox.units":   "follows from the codec",
 
 	"Engine.cfg":      "the configuration is that of the new process",
 	"Engine.reporter": "what it knows is in the legs",
@@ -140,39 +139,15 @@ var anew = map[string]string{
 // Whoever gives a leg or an engine one more field decides what becomes of it when another process takes over: it is in the image, or in the list of
 // those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
-	images := map[string]bool{}
-	for _, image := range []any{LegImage{}, SoundImage{}, OrderImage{}, ControlImage{}, MuxedImage{}, ReportImage{}, StateImage{}, Sender{}, Latch{},
-		EngineImage{}, PortsImage{}, RestingPorts{}} {
-		typ := reflect.TypeOf(image)
-		for i := range typ.NumField() {
-			images[typ.Name()+"."+typ.Field(i).Name] = true
-		}
-	}
-	known := map[string]bool{"LegState.Playout": true}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[LegState]()) {
-		if !images["StateImage."+field.Name] {
-			t.Errorf("LegState.%s is not in StateImage", field.Name)
-		}
-	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Leg](), reflect.TypeFor[control](), reflect.TypeFor[board](), reflect.TypeFor[jitter](),
+	images := imagetest.Types(LegImage{}, SoundImage{}, OrderImage{}, ControlImage{}, MuxedImage{}, ReportImage{}, StateImage{}, Sender{}, Latch{},
+		EngineImage{}, PortsImage{}, RestingPorts{})
+	live := []reflect.Type{reflect.TypeFor[Leg](), reflect.TypeFor[control](), reflect.TypeFor[board](), reflect.TypeFor[jitter](),
 		reflect.TypeFor[ring](), reflect.TypeFor[concealer](), reflect.TypeFor[outbox](), reflect.TypeFor[order](), reflect.TypeFor[muxed](),
-		reflect.TypeFor[report](), reflect.TypeFor[Engine](), reflect.TypeFor[ports](), reflect.TypeFor[Loop]()} {
-		for i := range typ.NumField() {
-			name := typ.Name() + "." + typ.Field(i).Name
-			known[name] = true
-			switch where, reason := carried[name], anew[name]; {
-			case (where == "") == (reason == ""):
-				t.Errorf("%s: say in this test where it is written down, or why it is made anew", name)
-			case where != "" && !images[where]:
-				t.Errorf("%s is in %s, which does not exist", name, where)
-			}
-		}
-	}
-	for _, names := range []map[string]string{carried, anew} {
-		for name := range names {
-			if !known[name] {
-				t.Errorf("%s does not exist", name)
-			}
+		reflect.TypeFor[report](), reflect.TypeFor[Engine](), reflect.TypeFor[ports](), reflect.TypeFor[Loop]()}
+	imagetest.Fields(t, images, live, carried, anew)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[LegState]()) {
+		if _, ok := reflect.TypeFor[StateImage]().FieldByName(field.Name); !ok {
+			t.Errorf("LegState.%s is not in StateImage", field.Name)
 		}
 	}
 }
@@ -180,66 +155,11 @@ func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
 // What goes to another process is as the file says, which has the version in its name: who changes it decides whether the version has to be raised
 // (stateVersion), and runs this test with -update.
 func TestImagesLookAsTheirVersionSays(t *testing.T) {
-	var b strings.Builder
-	describe(&b, "", reflect.TypeFor[parcel]())
-	file := filepath.Join("testdata", fmt.Sprintf("images-%d.txt", stateVersion))
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || b.String() != string(want) {
-		t.Errorf("the images have changed (%v). Fields that were added or left out are no new version, and -update writes them to %s; "+
-			"for one of another type or meaning stateVersion is to be raised.  They are now:\n%s", err, file, b.String())
-	}
-}
-
-// describe writes the fields down, with their types.
-func describe(b *strings.Builder, path string, typ reflect.Type) {
-	switch {
-	case typ.PkgPath() == "net/netip":
-	case typ.Kind() == reflect.Struct:
-		for i := range typ.NumField() {
-			describe(b, path+"."+typ.Field(i).Name, typ.Field(i).Type)
-		}
-		return
-	case typ.Kind() == reflect.Pointer:
-		describe(b, path, typ.Elem())
-		return
-	case (typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array) && typ.Elem().Kind() == reflect.Struct:
-		length := ""
-		if typ.Kind() == reflect.Array {
-			length = fmt.Sprint(typ.Len())
-		}
-		describe(b, path+"["+length+"]", typ.Elem())
-		return
-	}
-	fmt.Fprintf(b, "%s %s\n", path[1:], typ)
+	imagetest.Shape(t, reflect.TypeFor[parcel](), filepath.Join("testdata", fmt.Sprintf("images-%d.txt", stateVersion)), "stateVersion", *update)
 }
 
 // Images are plain: nothing in them points to what is alive.
 func TestImagesArePlain(t *testing.T) {
-	plain(t, "parcel", reflect.TypeFor[parcel]())
-	plain(t, "LegState", reflect.TypeFor[LegState]())
-}
-
-func plain(t *testing.T, path string, typ reflect.Type) {
-	if typ.PkgPath() == "net/netip" {
-		return // values with text marshalling, whatever they are made of
-	}
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			if !f.IsExported() {
-				t.Errorf("%s.%s is not exported", path, f.Name)
-			}
-			plain(t, path+"."+f.Name, f.Type)
-		}
-	case reflect.Array, reflect.Slice, reflect.Pointer: // an image has nothing of the live leg behind a pointer
-		plain(t, path+"[]", typ.Elem())
-	case reflect.Func, reflect.Chan, reflect.Interface, reflect.Map, reflect.UnsafePointer:
-		t.Errorf("%s is a %s", path, typ)
-	}
+	imagetest.Plain(t, reflect.TypeFor[parcel]())
+	imagetest.Plain(t, reflect.TypeFor[LegState]())
 }

@@ -1,20 +1,16 @@
 package rooms
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sipconf/sipconf/codec"
+	"github.com/sipconf/sipconf/media/handover/imagetest"
 )
-
-var update = flag.Bool("update", false, "write what the image looks like")
 
 // carried are the fields of a directory and of what lives in it that are written down, and where.
 var carried = map[string]string{
@@ -197,38 +193,9 @@ var anew = map[string]string{
 // Whoever gives a room, or what lives in it, one more field decides what becomes of it when another process takes over: it is in the image, or in the
 // list of those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
-	images := map[string]bool{}
-	for _, typ := range imageTypes(reflect.TypeFor[Image](), map[reflect.Type]bool{}) {
-		for i := range typ.NumField() {
-			images[typ.Name()+"."+typ.Field(i).Name] = true
-		}
-	}
-	known := map[string]bool{}
-	for typ := range livingTypes(reflect.TypeFor[Directory](), map[reflect.Type]bool{}) {
-		for i := range typ.NumField() {
-			name := fieldName(typ, i)
-			if strings.HasSuffix(name, "._") {
-				continue
-			}
-			known[name] = true
-			switch where, reason := carried[name], anew[name]; {
-			case (where == "") == (reason == ""):
-				t.Errorf("%s: say in this test where it is written down, or why it is made anew", name)
-			case where != "" && !images[where]:
-				t.Errorf("%s is in %s, which does not exist", name, where)
-			}
-		}
-	}
-	for _, names := range []map[string]string{carried, anew} {
-		for name := range names {
-			if !known[name] {
-				t.Errorf("%s does not exist", name)
-			}
-		}
-	}
+	live := slices.Collect(maps.Keys(livingTypes(reflect.TypeFor[Directory](), map[reflect.Type]bool{})))
+	imagetest.Fields(t, imageTypes(reflect.TypeFor[Image](), map[reflect.Type]bool{}), live, carried, anew)
 }
-
-func fieldName(typ reflect.Type, i int) string { return typ.Name() + "." + typ.Field(i).Name }
 
 // ours says whether a type is one of those whose fields are looked at.
 func ours(typ reflect.Type) bool {
@@ -249,7 +216,7 @@ func livingTypes(typ reflect.Type, found map[reflect.Type]bool) map[reflect.Type
 	}
 	found[typ] = true
 	for i := range typ.NumField() {
-		if anew[fieldName(typ, i)] == "" {
+		if anew[imagetest.Name(typ, i)] == "" {
 			livingTypes(typ.Field(i).Type, found)
 		}
 	}
@@ -431,7 +398,7 @@ func (c *comparison) behind(path string, a, b reflect.Value) {
 func (c *comparison) fields(path string, a, b reflect.Value) {
 	typ := a.Type()
 	for i := range typ.NumField() {
-		name := fieldName(typ, i)
+		name := imagetest.Name(typ, i)
 		if anew[name] != "" || counted[name] || strings.HasSuffix(name, "._") {
 			continue
 		}
@@ -472,67 +439,5 @@ func (c *comparison) maps(path string, a, b reflect.Value) {
 		if key.Kind() == reflect.String && b.MapIndex(key).IsValid() {
 			c.same(path+"."+key.String(), a.MapIndex(key), b.MapIndex(key))
 		}
-	}
-}
-
-// What goes to another process is as the file says: who changes it decides whether the version of the images (cmd/sipconf) has to be raised, and runs
-// this test with -update.
-func TestImageLooksAsTheFileSays(t *testing.T) {
-	var b strings.Builder
-	describe(&b, "", reflect.TypeFor[Image]())
-	file := filepath.Join("testdata", "image.txt")
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || b.String() != string(want) {
-		t.Errorf("the image has changed (%v). Fields that were added or left out are no new version, and -update writes them to %s; "+
-			"for one of another type or meaning the version is to be raised. It is now:\n%s", err, file, b.String())
-	}
-}
-
-// describe writes the fields down, with their types.
-func describe(b *strings.Builder, path string, typ reflect.Type) {
-	switch {
-	case ours(typ):
-		for i := range typ.NumField() {
-			describe(b, path+"."+typ.Field(i).Name, typ.Field(i).Type)
-		}
-		return
-	case typ.Kind() == reflect.Pointer:
-		describe(b, path, typ.Elem())
-		return
-	case typ.Kind() == reflect.Slice && ours(typ.Elem()):
-		describe(b, path+"[]", typ.Elem())
-		return
-	case typ.Kind() == reflect.Array && ours(typ.Elem()):
-		describe(b, fmt.Sprintf("%s[%d]", path, typ.Len()), typ.Elem())
-		return
-	}
-	fmt.Fprintf(b, "%s %s\n", path[1:], typ)
-}
-
-// Images are plain: nothing in them points to what is alive.
-func TestImagesArePlain(t *testing.T) { plain(t, "Image", reflect.TypeFor[Image]()) }
-
-func plain(t *testing.T, path string, typ reflect.Type) {
-	if typ == reflect.TypeFor[time.Time]() {
-		return
-	}
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			if !f.IsExported() {
-				t.Errorf("%s.%s is not exported", path, f.Name)
-			}
-			plain(t, path+"."+f.Name, f.Type)
-		}
-	case reflect.Array, reflect.Slice, reflect.Pointer: // an image has nothing of what is alive behind a pointer
-		plain(t, path+"[]", typ.Elem())
-	case reflect.Func, reflect.Chan, reflect.Interface, reflect.Map, reflect.UnsafePointer:
-		t.Errorf("%s is a %s", path, typ)
 	}
 }

@@ -1,11 +1,8 @@
 package sip
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,10 +11,9 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/sipconf/sipconf/codec"
 	"github.com/sipconf/sipconf/media"
+	"github.com/sipconf/sipconf/media/handover/imagetest"
 	"github.com/sipconf/sipconf/sip/sdp"
 )
-
-var update = flag.Bool("update", false, "write what the images look like")
 
 // carriedIn are the fields of what lives during a call that are written down, and where.
 var carriedIn = map[string]string{
@@ -116,35 +112,10 @@ var imageTypes = []any{Image{}, CountersImage{}, CallImage{}, SessionImage{}, Lo
 // Whoever gives a call, a subscription, or what else lives here one more field decides what becomes of it when another process takes over: it is in
 // the image, or in the list of those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
-	images, known := map[string]bool{}, map[string]bool{}
-	for _, image := range imageTypes {
-		typ := reflect.TypeOf(image)
-		for i := range typ.NumField() {
-			images[typ.Name()+"."+typ.Field(i).Name] = true
-		}
-	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[UA](), reflect.TypeFor[endpoint](), reflect.TypeFor[Call](), reflect.TypeFor[state](),
+	imagetest.Fields(t, imagetest.Types(imageTypes...), []reflect.Type{reflect.TypeFor[UA](), reflect.TypeFor[endpoint](), reflect.TypeFor[Call](), reflect.TypeFor[state](),
 		reflect.TypeFor[session](), reflect.TypeFor[unacked](), reflect.TypeFor[question](), reflect.TypeFor[signature](), reflect.TypeFor[press](),
 		reflect.TypeFor[work](), reflect.TypeFor[Attempt](), reflect.TypeFor[home](), reflect.TypeFor[subscription](), reflect.TypeFor[Referral](),
-		reflect.TypeFor[aftermath](), reflect.TypeFor[parting](), reflect.TypeFor[goodbye](), reflect.TypeFor[seen]()} {
-		for i := range typ.NumField() {
-			name := typ.Name() + "." + typ.Field(i).Name
-			known[name] = true
-			switch where, reason := carriedIn[name], anew[name]; {
-			case (where == "") == (reason == ""):
-				t.Errorf("%s: say in this test where it is written down, or why it is made anew", name)
-			case where != "" && !images[where]:
-				t.Errorf("%s is in %s, which does not exist", name, where)
-			}
-		}
-	}
-	for _, names := range []map[string]string{carriedIn, anew} {
-		for name := range names {
-			if !known[name] {
-				t.Errorf("%s does not exist", name)
-			}
-		}
-	}
+		reflect.TypeFor[aftermath](), reflect.TypeFor[parting](), reflect.TypeFor[goodbye](), reflect.TypeFor[seen]()}, carriedIn, anew)
 	alike(t, reflect.TypeFor[outgoing](), reflect.TypeFor[OutgoingImage](), "Unsent")
 	alike(t, reflect.TypeFor[sdp.Local](), reflect.TypeFor[LocalImage]())
 	alike(t, reflect.TypeFor[sdp.Agreed](), reflect.TypeFor[AgreedImage]())
@@ -161,65 +132,6 @@ func alike(t *testing.T, of, image reflect.Type, more ...string) {
 	}
 	if got, want := image.NumField(), of.NumField()+len(more); got != want {
 		t.Errorf("%s has %d fields, want %d", image, got, want)
-	}
-}
-
-// TestImagesLookAsTheFileSays: who changes them decides whether the version of the hand-over has to be raised, and runs this test with -update.
-func TestImagesLookAsTheFileSays(t *testing.T) {
-	var b strings.Builder
-	describe(&b, "", reflect.TypeFor[Image]())
-	file := filepath.Join("testdata", "image.txt")
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || b.String() != string(want) {
-		t.Errorf("the images have changed (%v). Fields that were added or left out are no new version of the hand-over, and -update writes them to %s; "+
-			"for one of another type or meaning it is to be raised.  They are now:\n%s", err, file, b.String())
-	}
-}
-
-// describe writes the fields down, with their types.
-func describe(b *strings.Builder, path string, typ reflect.Type) {
-	switch {
-	case typ.PkgPath() == "net/netip", typ == reflect.TypeFor[time.Time]():
-	case typ.Kind() == reflect.Struct:
-		for i := range typ.NumField() {
-			describe(b, path+"."+typ.Field(i).Name, typ.Field(i).Type)
-		}
-		return
-	case typ.Kind() == reflect.Pointer:
-		describe(b, path, typ.Elem())
-		return
-	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
-		describe(b, path+"[]", typ.Elem())
-		return
-	}
-	fmt.Fprintf(b, "%s %s\n", path[1:], typ)
-}
-
-// TestImagesArePlain: nothing in them points to what is alive.
-func TestImagesArePlain(t *testing.T) { plainImage(t, "Image", reflect.TypeFor[Image]()) }
-
-func plainImage(t *testing.T, path string, typ reflect.Type) {
-	if typ.PkgPath() == "net/netip" || typ == reflect.TypeFor[time.Time]() {
-		return
-	}
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			if !f.IsExported() {
-				t.Errorf("%s.%s is not exported", path, f.Name)
-			}
-			plainImage(t, path+"."+f.Name, f.Type)
-		}
-	case reflect.Array, reflect.Slice, reflect.Pointer: // an image has nothing of the live call behind a pointer
-		plainImage(t, path+"[]", typ.Elem())
-	case reflect.Func, reflect.Chan, reflect.Interface, reflect.Map, reflect.UnsafePointer:
-		t.Errorf("%s is a %s", path, typ)
 	}
 }
 

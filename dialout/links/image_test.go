@@ -1,20 +1,15 @@
 package links
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sipconf/sipconf/dialout"
+	"github.com/sipconf/sipconf/media/handover/imagetest"
 )
-
-var update = flag.Bool("update", false, "write what the images look like")
 
 // carried are the fields of links, and of what they are made of, that are written down, and where.
 var carried = map[string]string{
@@ -93,34 +88,8 @@ var anew = map[string]string{
 // Whoever gives links one more field decides what becomes of it when another process takes over: it is in the image, or in the list of
 // those that are made anew, with the reason.
 func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
-	written := map[string]bool{}
-	for _, image := range []any{Image{}, LinkImage{}, EndImage{}} {
-		typ := reflect.TypeOf(image)
-		for i := range typ.NumField() {
-			written[typ.Name()+"."+typ.Field(i).Name] = true
-		}
-	}
-	known := map[string]bool{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Links](), reflect.TypeFor[keeper](), reflect.TypeFor[line](), reflect.TypeFor[need](),
-		reflect.TypeFor[ladder](), reflect.TypeFor[end](), reflect.TypeFor[former](), reflect.TypeFor[Status]()} {
-		for i := range typ.NumField() {
-			name := typ.Name() + "." + typ.Field(i).Name
-			known[name] = true
-			switch where, reason := carried[name], anew[name]; {
-			case (where == "") == (reason == ""):
-				t.Errorf("%s: say in this test where it is written down, or why it is made anew", name)
-			case where != "" && !written[where]:
-				t.Errorf("%s is in %s, which does not exist", name, where)
-			}
-		}
-	}
-	for _, names := range []map[string]string{carried, anew} {
-		for name := range names {
-			if !known[name] {
-				t.Errorf("%s does not exist", name)
-			}
-		}
-	}
+	imagetest.Fields(t, imagetest.Types(Image{}, LinkImage{}, EndImage{}), []reflect.Type{reflect.TypeFor[Links](), reflect.TypeFor[keeper](), reflect.TypeFor[line](), reflect.TypeFor[need](),
+		reflect.TypeFor[ladder](), reflect.TypeFor[end](), reflect.TypeFor[former](), reflect.TypeFor[Status]()}, carried, anew)
 }
 
 // fill gives all that an image is made of a value of its own.
@@ -175,45 +144,4 @@ func TestImagesSurviveAProcess(t *testing.T) {
 			t.Errorf("the links are\n%+v\nand were\n%+v", got, im)
 		}
 	})
-}
-
-// What goes to another process is as the file says: who changes it decides whether the version of the images has to be raised, and runs this test with -update.
-func TestImagesLookAsKnown(t *testing.T) {
-	var b strings.Builder
-	describe(&b, "Image", reflect.TypeFor[Image]())
-	file := filepath.Join("testdata", "images.txt")
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || b.String() != string(want) {
-		t.Errorf("the images have changed (%v). Fields that were added or left out are no new version, and -update writes them to %s; "+
-			"for one of another type or meaning the version is to be raised.  They are now:\n%s", err, file, b.String())
-	}
-}
-
-// describe writes the fields down, with their types, and sees to it that they are plain: nothing in them points to what is alive.
-func describe(b *strings.Builder, path string, typ reflect.Type) {
-	switch typ.Kind() {
-	case reflect.Struct:
-		if typ == reflect.TypeFor[time.Time]() {
-			break
-		}
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			if !f.IsExported() {
-				panic(path + "." + f.Name + " is not exported")
-			}
-			describe(b, path+"."+f.Name, f.Type)
-		}
-		return
-	case reflect.Slice:
-		describe(b, path+"[]", typ.Elem())
-		return
-	case reflect.Pointer, reflect.Func, reflect.Chan, reflect.Interface, reflect.Map, reflect.UnsafePointer:
-		panic(path + " is a " + typ.String())
-	}
-	fmt.Fprintf(b, "%s %s\n", path, typ)
 }
