@@ -196,6 +196,42 @@ func (u *UA) restoreCall(im *CallImage) (*Call, error) {
 	if e == nil {
 		return nil, fmt.Errorf("sip: call %s is on %s, on which we do not listen any more", im.ID.CallID, im.Endpoint)
 	}
+	c := u.callOf(e, im)
+	leg := u.legOf(im)
+	if leg != nil {
+		c.leg.Store(leg)
+	}
+	if err := c.restoreMessages(im); err != nil {
+		return nil, fmt.Errorf("sip: call %s: %w", im.ID.CallID, err)
+	}
+	c.opened()
+	if im.Over {
+		c.end()
+	}
+	if im.Attempt != nil {
+		c.attempt = im.Attempt.restore(c)
+		c.released = leg == nil // it was closed, as it is when an attempt or its call is over
+	} else {
+		c.settle = sync.OnceFunc(func() {
+			c.replaces.Store(nil)
+			u.settle(c)
+			close(c.settled)
+		})
+	}
+	u.book(c, im)
+	questions, keys := im.Questions, im.Keys
+	c.post(func() { c.takeUp(questions, keys, im.Outgoing != nil && im.Outgoing.Unsent) })
+	for _, order := range im.Orders {
+		c.order(order)
+	}
+	if leg == nil {
+		c.lacksMedia()
+	}
+	return c, nil
+}
+
+// callOf is a call with what of its image needs nothing else.
+func (u *UA) callOf(e *endpoint, im *CallImage) *Call {
 	c := &Call{
 		ua: u, endpoint: e, restored: true,
 		log:       u.log.With("call", im.ID.CallID),
@@ -233,50 +269,39 @@ func (u *UA) restoreCall(im *CallImage) (*Call, error) {
 	if im.Returned {
 		close(c.returned)
 	}
-	var leg *media.Leg
-	if im.Leg.IsValid() && u.config.Legs != nil {
-		if leg = u.config.Legs(im.Leg); leg != nil {
-			c.leg.Store(leg)
-		}
+	return c
+}
+
+// legOf is the media end of a call; nil: there is none any more.
+func (u *UA) legOf(im *CallImage) *media.Leg {
+	if !im.Leg.IsValid() || u.config.Legs == nil {
+		return nil
 	}
+	return u.config.Legs(im.Leg)
+}
+
+// restoreMessages makes what is to be sent again.
+func (c *Call) restoreMessages(im *CallImage) error {
 	if im.Unacked != nil {
 		if err := c.restoreUnacked(im.Unacked); err != nil {
-			return nil, fmt.Errorf("sip: call %s: %w", im.ID.CallID, err)
+			return err
 		}
 	}
 	if im.Outgoing != nil {
-		if err := c.restoreOutgoing(im.Outgoing); err != nil {
-			return nil, fmt.Errorf("sip: call %s: %w", im.ID.CallID, err)
-		}
+		return c.restoreOutgoing(im.Outgoing)
 	}
-	c.opened()
-	if im.Over {
-		c.end()
-	}
-	if im.Attempt != nil {
-		c.attempt = im.Attempt.restore(c)
-		c.released = leg == nil // it was closed, as it is when an attempt or its call is over
-	} else {
-		c.settle = sync.OnceFunc(func() {
-			c.replaces.Store(nil)
-			u.settle(c)
-			close(c.settled)
-		})
-	}
-	u.book(c, im)
-	questions, keys := im.Questions, im.Keys
-	c.post(func() { c.takeUp(questions, keys, im.Outgoing != nil && im.Outgoing.Unsent) })
-	for _, order := range im.Orders {
-		c.order(order)
-	}
-	if leg == nil && (c.Phase == accepted || c.Phase == confirmed) {
+	return nil
+}
+
+// lacksMedia ends a call that has lost its leg, if it needs one still.
+func (c *Call) lacksMedia() {
+	switch {
+	case c.Phase == accepted, c.Phase == confirmed:
 		c.log.Warn("the media of this call is lost: hanging up")
 		c.Hangup("no media")
-	}
-	if leg == nil && c.Phase == calling && !c.attempt.over() {
+	case c.Phase == calling && !c.attempt.over():
 		c.order(OrderImage{Kind: toCancelCall})
 	}
-	return c, nil
 }
 
 func (c *Call) restoreUnacked(im *UnackedImage) error {
