@@ -1,9 +1,6 @@
 package media
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // EngineImage is what an engine knows besides its legs, written down while it is paused.  Plain data, for encoding/gob.
 type EngineImage struct {
@@ -53,18 +50,18 @@ func (e *Engine) Restore(im *LegImage, rtp, rtcp int) (*Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.adopt(leg, im); err != nil {
+	if err = leg.restore(im); err == nil {
+		err = e.adopt(leg)
+	}
+	if err != nil {
 		leg.drop()
 		return nil, err
 	}
 	return leg, nil
 }
 
-// adopt gives a blank leg its state, and a place in the engine.
-func (e *Engine) adopt(leg *Leg, im *LegImage) error {
-	if err := leg.restore(im); err != nil {
-		return fmt.Errorf("restore the leg at %s: %w", im.Local, err)
-	}
+// adopt gives a restored leg a place in the engine.
+func (e *Engine) adopt(leg *Leg) error {
 	if socket, ok := leg.conn.(interface{ connected() }); ok && leg.tied {
 		socket.connected()
 	}
@@ -73,7 +70,7 @@ func (e *Engine) adopt(leg *Leg, im *LegImage) error {
 	if err := e.enlist(leg); err != nil {
 		return err
 	}
-	e.ports.lendAgain(im.Local.Port())
+	e.ports.lendAgain(leg.LocalAddr().Port())
 	return nil
 }
 

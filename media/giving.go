@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/sipconf/sipconf/media/handover"
 )
@@ -24,23 +25,37 @@ func readable(version int) bool { return version == stateVersion }
 const (
 	kindVersion = "media version" // of the images that follow, in digits
 	kindSockets = "media sockets" // parcel.Sockets, with two descriptors for each; any number of times
-	kindEngine  = "media engine"  // parcel.Engine: the loops are stopped
-	kindLegs    = "media legs"    // parcel.Legs; any number of times
+	kindDrafts  = "media drafts"  // parcel.Drafts; any number of times
+	kindLegs    = "media legs"    // parcel.Legs: the loops are stopped, or being stopped; any number of times
+	kindEngine  = "media engine"  // parcel.Engine
 )
 
 // parcel is what a message holds.  All parcels are of one gob stream, so that what the types look like is told, and worked out, once, and that before
 // anything is stopped.
 type parcel struct {
 	Sockets []netip.AddrPort // the RTP addresses of legs
-	Engine  EngineImage
+	Drafts  []draft
 	Legs    []LegImage
+	Engine  EngineImage
 	Last    bool // of its kind, for now
+}
+
+// reset empties a parcel and keeps the room for its legs and their sound, which the next ones fill: so many bytes anew would take as long as reading them.
+// gob leaves alone what a message does not mention.
+func (p *parcel) reset() {
+	legs := p.Legs[:cap(p.Legs)]
+	for i := range legs {
+		sound := &legs[i].Sound
+		legs[i] = LegImage{Sound: SoundImage{Samples: sound.Samples[:0], Have: sound.Have[:0], Cycle: sound.Cycle[:0]}}
+	}
+	*p = parcel{Legs: legs[:0]}
 }
 
 // How many legs are in a message: so many have as many descriptors as the kernel takes at once; and so that the new process need not wait for
 // the first images until the last ones are written down.
 const (
 	socketsEach = 125
+	draftsEach  = 100
 	imagesEach  = 25
 )
 
@@ -49,7 +64,10 @@ const (
 type Giving struct {
 	engine *Engine
 	line   *handover.Line
-	sent   map[*Leg]bool // its sockets are with the other process
+	sent   map[*Leg]bool            // its sockets are with the other process
+	drafts map[netip.AddrPort]draft // are with the other process
+	told   map[*Leg]bool            // and so is what it is; nil: none yet
+	parcel parcel                   // of the legs that are being sent
 	buffer bytes.Buffer
 	coder  *gob.Encoder
 }
@@ -110,8 +128,53 @@ func (g *Giving) batch(legs []*Leg, last bool) error {
 	return g.send(kindSockets, &p, fds...)
 }
 
-// State sends what the engine and all its open legs are at this moment.  The engine must be paused.  If the other process takes over then, Abandon
-// lets go of what was sent here; else Resume has everything go on.
+// Drafts sends what State need not send, unless it changes until then: while the mixing goes on, and as short a time before State as can be.
+func (g *Giving) Drafts() error {
+	g.drafts = make(map[netip.AddrPort]draft, len(g.sent))
+	drafts := g.engine.drafts(len(g.sent))
+	for _, d := range drafts {
+		g.drafts[d.Local] = d
+	}
+	for {
+		n := min(len(drafts), draftsEach)
+		if err := g.send(kindDrafts, &parcel{Drafts: drafts[:n], Last: n == len(drafts)}); err != nil {
+			return fmt.Errorf("hand drafts of the legs over: %w", err)
+		}
+		if drafts = drafts[n:]; len(drafts) == 0 {
+			return nil
+		}
+	}
+}
+
+// drafts are those of all legs that belong to a loop; there are about so many.
+func (e *Engine) drafts(about int) (drafts []draft) {
+	legs := e.all(nil)
+	drafted := make(chan []draft, len(e.loops)) // has room for all
+	asked := 0
+	for _, l := range e.loops {
+		room := make([]draft, 0, about)
+		if l.Do(func() { drafted <- l.drafts(legs, room) }) {
+			asked++
+		}
+	}
+	for range asked {
+		drafts = append(drafts, <-drafted...)
+	}
+	return drafts
+}
+
+// Stop is Engine.Pause, and sends what the legs of each loop are as soon as it stands still, while others still tick.
+func (g *Giving) Stop(within time.Duration) error {
+	if err := g.begin(); err != nil {
+		return fmt.Errorf("hand the legs over: %w", err)
+	}
+	return g.engine.pause(within, func(l *Loop) error {
+		return g.legs(func(leg *Leg) bool { return leg.belongsTo(l) }, false)
+	})
+}
+
+// State sends what the engine and all its open legs are at this moment, but for those that Stop has sent.  The engine must be paused.  If the other process
+// takes over then, Abandon lets go of what was sent here; else Resume has everything go on.
 func (g *Giving) State() error {
 	if err := g.state(); err != nil {
 		return fmt.Errorf("hand the legs over: %w", err)
@@ -123,28 +186,50 @@ func (g *Giving) state() error {
 	if !g.engine.isPaused() {
 		return errors.New("the media are not paused")
 	}
-	if err := g.sockets(); err != nil {
+	if err := g.begin(); err != nil {
 		return err
 	}
-	if err := g.send(kindEngine, &parcel{Engine: g.engine.Save()}); err != nil {
+	if err := g.legs(func(*Leg) bool { return true }, true); err != nil {
 		return err
 	}
-	p := parcel{Legs: make([]LegImage, 0, imagesEach)}
+	return g.send(kindEngine, &parcel{Engine: g.engine.Save()})
+}
+
+// begin sends the last sockets, once, and makes room for the legs.
+func (g *Giving) begin() error {
+	if g.told != nil {
+		return nil
+	}
+	g.told = make(map[*Leg]bool, len(g.sent))
+	g.parcel.Legs = make([]LegImage, 0, imagesEach)
+	return g.sockets()
+}
+
+// legs sends those that are meant and were not sent yet; last: there are no more.
+func (g *Giving) legs(meant func(*Leg) bool, last bool) error {
+	p := &g.parcel
+	p.Legs, p.Last = p.Legs[:0], false // their memory is used again
 	for _, leg := range g.engine.all(nil) {
 		n := len(p.Legs)
-		if !g.sent[leg] || !leg.saveTo(&p.Legs[:n+1][n]) {
+		if !g.sent[leg] || g.told[leg] || !meant(leg) || !leg.saveTo(&p.Legs[:n+1][n]) {
 			continue
+		}
+		g.told[leg] = true
+		if d, ok := g.drafts[leg.LocalAddr()]; ok {
+			p.Legs[:n+1][n].abridge(d)
 		}
 		leg.given.Store(true)
 		if p.Legs = p.Legs[:n+1]; n+1 == imagesEach {
-			if err := g.send(kindLegs, &p); err != nil {
+			if err := g.send(kindLegs, p); err != nil {
 				return err
 			}
-			p.Legs = p.Legs[:0] // their memory is used again
+			p.Legs = p.Legs[:0]
 		}
 	}
-	p.Last = true
-	return g.send(kindLegs, &p)
+	if p.Last = last; !last && len(p.Legs) == 0 {
+		return nil
+	}
+	return g.send(kindLegs, p)
 }
 
 func (g *Giving) send(kind string, p *parcel, descriptors ...int) error {

@@ -65,9 +65,36 @@ func (m *move) sockets() {
 	}
 }
 
-func (m *move) state() (e *Engine, legs map[netip.AddrPort]*Leg) {
+func (m *move) drafts() {
 	m.t.Helper()
-	gave, took := m.both(m.giving.State, func() (err error) {
+	if gave, took := m.both(m.giving.Drafts, m.taking.Drafts); gave != nil || took != nil {
+		m.t.Fatal(gave, took)
+	}
+}
+
+// stop is what a server does: the legs of a loop go while others still tick.
+func (m *move) stop() error {
+	if err := m.giving.Stop(5 * time.Second); err != nil {
+		return err
+	}
+	return m.giving.State()
+}
+
+// stopped is state of an engine that runs until then.
+func (m *move) stopped() (*Engine, map[netip.AddrPort]*Leg) {
+	m.t.Helper()
+	return m.taken(m.stop)
+}
+
+// state is that of an engine that is paused.
+func (m *move) state() (*Engine, map[netip.AddrPort]*Leg) {
+	m.t.Helper()
+	return m.taken(m.giving.State)
+}
+
+func (m *move) taken(give func() error) (e *Engine, legs map[netip.AddrPort]*Leg) {
+	m.t.Helper()
+	gave, took := m.both(give, func() (err error) {
 		e, legs, err = m.taking.State()
 		return err
 	})
@@ -126,6 +153,7 @@ func TestE2ELegsThatComeAndGoDuringAHandOver(t *testing.T) {
 	m.sockets()
 	goes.Close()
 	comes, _ := openOn(t, old, "127.0.0.1", false)
+	m.drafts()
 	if err := old.Pause(5 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -183,10 +211,8 @@ func TestE2EManyHandOversLeaveNothing(t *testing.T) {
 	for range 10 {
 		m := newMove(t, e, Config{Ports: PortRange{30000, 30999}, Loops: 2})
 		m.sockets()
-		if err := e.Pause(5 * time.Second); err != nil {
-			t.Fatal(err)
-		}
-		next, legs := m.state()
+		m.drafts()
+		next, legs := m.stopped()
 		m.taking.Close()
 		e.Abandon()
 		if e, leg = next, legs[at]; leg == nil {
@@ -403,5 +429,54 @@ func TestRestoreTakesTheDescriptors(t *testing.T) {
 	e.Abandon()
 	if now := descriptorsOpen(t); now > open {
 		t.Errorf("%d descriptors are open, there were %d", now, open)
+	}
+}
+
+// A draft spares what is as it was; what has changed since goes whole, and a draft that never came is missed.
+func TestDrafts(t *testing.T) {
+	old := newTestEngine(t, Config{Loops: 1})
+	same, _ := openOn(t, old, "127.0.0.1", false)
+	moved, _ := openOn(t, old, "127.0.0.1", false)
+	loop := old.Loop()
+	on(loop, func() {
+		for _, leg := range []*Leg{same, moved} {
+			loop.Attach(leg)
+			loop.Add(carousel{leg})
+		}
+	})
+	on(loop, func() {})
+	m := newMove(t, old, Config{Loops: 1})
+	m.sockets()
+	m.drafts()
+	elsewhere := netip.MustParseAddrPort("127.0.0.1:9")
+	moved.Update(Session{Remote: elsewhere, Codec: codec.PCMA})
+	for done := false; !done; {
+		on(loop, func() { done = moved.state.Agreed.Remote == elsewhere })
+	}
+	if err := m.giving.Stop(5 * time.Second); err != nil { // little enough for the socket to hold
+		t.Fatal(err)
+	}
+	for _, leg := range []*Leg{same, moved} {
+		im, _ := leg.Save()
+		im.abridge(m.giving.drafts[im.Local])
+		if im.Drafted != (leg == same) || im.Drafted != (im.State.Agreed == Agreed{}) {
+			t.Errorf("drafted: %t, agreed %+v", im.Drafted, im.State.Agreed)
+		}
+	}
+	_, legs := m.state()
+	for _, leg := range []*Leg{same, moved} {
+		if got := legs[leg.LocalAddr()]; got == nil || got.state.Agreed != leg.state.Agreed || got.state.Latch != leg.state.Latch {
+			t.Errorf("the leg at %s is %+v", leg.LocalAddr(), got)
+		}
+	}
+	old.Abandon()
+
+	m = newMove(t, old, Config{})
+	gave, took := m.both(func() error {
+		m.giving.send(kindSockets, &parcel{Last: true})
+		return m.giving.send(kindLegs, &parcel{Legs: []LegImage{{Local: same.LocalAddr(), Drafted: true}}})
+	}, func() error { m.taking.blank[same.LocalAddr()] = same; _, _, err := m.taking.State(); clear(m.taking.blank); return err })
+	if gave != nil || took == nil || !strings.Contains(took.Error(), "no draft came of the leg at "+same.LocalAddr().String()) {
+		t.Errorf("%v, %v", gave, took)
 	}
 }

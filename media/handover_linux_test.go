@@ -101,6 +101,10 @@ func beOther(as string) {
 		os.Exit(4)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // as a program would for the moment
+	if err := taking.Drafts(); err != nil {
+		fail(err)
+	}
+	lap("drafts")
 	if err := line.Send("quiesce", nil); err != nil {
 		fail(err)
 	}
@@ -405,8 +409,11 @@ func handOver(t testing.TB, e *media.Engine, o *other) (paused time.Duration) {
 	if err := giving.Sockets(); err != nil {
 		t.Fatal(err)
 	}
+	if err := giving.Drafts(); err != nil {
+		t.Fatal(err)
+	}
 	o.expects(t, "quiesce")
-	if err := e.Pause(5 * time.Second); err != nil {
+	if err := giving.Stop(5 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -467,14 +474,17 @@ func TestE2EHandOverThatFails(t *testing.T) {
 		giving := e.Give(o.line)
 		err := giving.Sockets()
 		if err == nil {
+			err = giving.Drafts()
+		}
+		if err == nil {
 			_, err = o.line.Receive() // "quiesce", if it comes to that
 		}
 		if err == nil {
-			if err := e.Pause(5 * time.Second); err != nil {
-				t.Fatal(err)
-			}
 			o.line.SetDeadline(time.Now().Add(300 * time.Millisecond))
-			if err = giving.State(); err == nil {
+			if err = giving.Stop(5 * time.Second); err == nil {
+				err = giving.State()
+			}
+			if err == nil {
 				var m handover.Message
 				if m, err = o.line.Receive(); err == nil && m.Kind == "taken" {
 					t.Fatalf("%q has taken over", as)

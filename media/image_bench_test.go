@@ -59,6 +59,10 @@ func BenchmarkHandOver(b *testing.B) {
 			b.Fatal(err)
 		}
 		sockets += time.Since(began)
+		go func() { given <- giving.Drafts() }()
+		if err := taking.Drafts(); err != nil || <-given != nil {
+			b.Fatal(err)
+		}
 		began = time.Now()
 		go func() { given <- giving.State() }()
 		engine, found, err := taking.State()

@@ -17,6 +17,7 @@ import (
 // A new field of a leg belongs in here, or in the list of those that are made anew, in leg_image_test.go, with the reason.
 type LegImage struct {
 	Local   netip.AddrPort // where it receives RTP: by this its socket is known
+	Drafted bool           // what a draft has is not in here, for it is as in the one that was sent before
 	Opened  int64          // when, in the ticks' time
 	State   StateImage
 	Codec   string // of the frames; as in State.Agreed, if anything is agreed
@@ -62,7 +63,9 @@ func (l *Leg) saveTo(im *LegImage) (open bool) {
 	if closing || l.shut.Load() {
 		return false
 	}
-	im.Local, im.Opened, im.Codec, im.Unshown, im.Tied = l.LocalAddr(), int64(l.opened.Sub(l.cfg.Epoch)), l.codec.Name, l.board.ticks, l.tied
+	im.Local, im.Drafted, im.Unshown, im.Tied = l.LocalAddr(), false, l.board.ticks, l.tied
+	var m muxes
+	l.saveSettled(im, &m)
 	l.state.saveTo(&im.State)
 	im.State.Playout = l.jitter.JitterState
 	l.jitter.saveTo(&im.Sound)
@@ -70,15 +73,19 @@ func (l *Leg) saveTo(im *LegImage) (open bool) {
 	if l.out.filled > 0 {
 		im.Filling = append(im.Filling, l.out.packet[headerSize:][:l.out.filled]...)
 	}
-	var m muxes
-	im.Mux = m.number(l.mux)
-	im.Control = l.control.save(&m)
 	im.Orders = nil
 	for o := l.orders.Load(); o != nil; o = o.earlier {
 		im.Orders = append([]OrderImage{o.save(&m)}, im.Orders...)
 	}
 	im.Muxed = m.save()
 	return true
+}
+
+// saveSettled saves what a draft has.
+func (l *Leg) saveSettled(im *LegImage, m *muxes) {
+	im.Opened, im.Codec, im.State.Agreed, im.State.Latch = int64(l.opened.Sub(l.cfg.Epoch)), l.codec.Name, l.state.Agreed, l.state.Latch
+	im.Mux = m.number(l.mux)
+	im.Control = l.control.save(m)
 }
 
 func (o *order) save(m *muxes) OrderImage {
@@ -90,17 +97,12 @@ func (o *order) save(m *muxes) OrderImage {
 
 func (j *jitter) saveTo(s *SoundImage) {
 	s.Samples, s.Have, s.Cycle, s.Gain, s.Turn = s.Samples[:0], s.Have[:0], s.Cycle[:0], j.conceal.gain, j.conceal.turn
-	for _, sample := range j.conceal.cycle[:j.conceal.period] {
-		s.Cycle = binary.LittleEndian.AppendUint16(s.Cycle, uint16(sample))
-	}
+	s.Cycle = appendSamples(s.Cycle, j.conceal.cycle[:j.conceal.period])
 	if !j.Playing {
 		return
 	}
-	n := int(j.History + j.onHand())
-	s.Samples = slices.Grow(s.Samples, 2*n)[:2*n]
-	for i := range n {
-		binary.LittleEndian.PutUint16(s.Samples[2*i:], uint16(j.ring.samples[j.ring.index(j.Next-j.History+int64(i))]))
-	}
+	before, after := j.ring.stretch(j.Next-j.History, int(j.History+j.onHand()))
+	s.Samples = appendSamples(appendSamples(s.Samples, before), after)
 	here := false
 	for at := j.Next; at < j.End; here = !here {
 		n := j.ring.run(at, int(j.End-at), here)
@@ -109,12 +111,30 @@ func (j *jitter) saveTo(s *SoundImage) {
 	}
 }
 
+// appendSamples writes samples down, low byte first.
+func appendSamples(b []byte, samples []int16) []byte {
+	n := len(b)
+	b = slices.Grow(b, 2*len(samples))[:n+2*len(samples)]
+	for i, sample := range samples {
+		binary.LittleEndian.PutUint16(b[n+2*i:], uint16(sample))
+	}
+	return b
+}
+
+// readSamples is the opposite, for as many samples as there is room for, and says what is left.
+func readSamples(samples []int16, b []byte) (rest []byte) {
+	for i := range samples[:min(len(samples), len(b)/2)] {
+		samples[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+	}
+	return b[min(2*len(samples), len(b)):]
+}
+
 // RestoreLeg makes the leg again over its socket, rtp, and that of its RTCP; nil: it has none.  The image stays the caller's.  On an error, which
 // says that the image is damaged or of another program, the sockets are untouched.
 func RestoreLeg(cfg LegConfig, im *LegImage, rtp, rtcp Conn) (*Leg, error) {
 	l := blankLeg(cfg, rtp, rtcp)
 	if err := l.restore(im); err != nil {
-		return nil, fmt.Errorf("restore the leg at %s: %w", im.Local, err)
+		return nil, err
 	}
 	return l, nil
 }
@@ -138,7 +158,14 @@ func (l *Leg) touch() {
 }
 
 // restore gives a blank leg its state.
-func (l *Leg) restore(im *LegImage) (err error) {
+func (l *Leg) restore(im *LegImage) error {
+	if err := l.restoreAll(im); err != nil {
+		return fmt.Errorf("restore the leg at %s: %w", im.Local, err)
+	}
+	return nil
+}
+
+func (l *Leg) restoreAll(im *LegImage) (err error) {
 	if l.conn.LocalAddr() != im.Local {
 		return fmt.Errorf("its socket is at %s", l.conn.LocalAddr())
 	}
@@ -222,12 +249,9 @@ func (j *jitter) restore(state JitterState, s *SoundImage, frame int) error {
 	if cycle > len(j.conceal.cycle) || sound > len(j.ring.samples) {
 		return fmt.Errorf("%d samples on hand, and a pitch period of %d", sound, cycle)
 	}
-	for i := range cycle {
-		j.conceal.cycle[i] = int16(binary.LittleEndian.Uint16(s.Cycle[2*i:]))
-	}
-	for i := range sound {
-		j.ring.samples[j.ring.index(state.Next-state.History+int64(i))] = int16(binary.LittleEndian.Uint16(s.Samples[2*i:]))
-	}
+	readSamples(j.conceal.cycle, s.Cycle)
+	before, after := j.ring.stretch(state.Next-state.History, sound)
+	readSamples(after, readSamples(before, s.Samples))
 	j.conceal.period, j.conceal.gain, j.conceal.turn = cycle, s.Gain, s.Turn.within(cycle)
 	here, at := false, state.Next
 	for _, n := range s.Have {

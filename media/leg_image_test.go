@@ -89,11 +89,15 @@ func written(im LegImage) (*LegImage, error) {
 	return &read, err
 }
 
-// handedOver is the leg in another process, with all that waits in its sockets.
-func (w *twin) handedOver(forget func(*LegImage)) (other *twin, err error) {
+// handedOver is the leg in another process, with all that waits in its sockets. drafted: there was a draft of it.
+func (w *twin) handedOver(drafted bool, forget func(*LegImage)) (other *twin, err error) {
 	im, open := w.leg.Save()
 	if !open {
 		return nil, errors.New("an open leg is not saved")
+	}
+	d := im.draft()
+	if drafted {
+		im.abridge(d)
 	}
 	if forget != nil {
 		forget(&im)
@@ -101,6 +105,9 @@ func (w *twin) handedOver(forget func(*LegImage)) (other *twin, err error) {
 	read, err := written(im)
 	if err != nil {
 		return nil, err
+	}
+	if read.Drafted {
+		read.fill(d)
 	}
 	other = &twin{rtp: w.rtp.copy(), rtcp: w.rtcp.copy()}
 	other.leg, err = RestoreLeg(w.leg.cfg, read, other.rtp, other.rtcp)
@@ -405,7 +412,7 @@ func (c *course) run() error {
 		from: netip.MustParseAddrPort("192.0.2.9:4000")}
 	a := newTwin(c.cfg)
 	a.leg.Update(s.session())
-	b, err := a.handedOver(nil)
+	b, err := a.handedOver(false, nil)
 	now := int64(0)
 	for i := range c.ticks {
 		now += int64(frameTime)
@@ -416,7 +423,7 @@ func (c *course) run() error {
 		s.something(a, b)
 		if slices.Contains(c.moves, i) {
 			a.leg.show() // what others see is renewed by the hand-over
-			b, err = b.handedOver(c.forget)
+			b, err = b.handedOver(c.seed%2 == 1, c.forget)
 		}
 		if err == nil {
 			err = sameTick(i, now, s.rand, a, b)

@@ -12,6 +12,13 @@ func (l *Leg) attach(loop *Loop) bool {
 	return true
 }
 
+// belongsTo says whether that loop is the leg's.
+func (l *Leg) belongsTo(loop *Loop) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.loop == loop
+}
+
 // detach takes the leg away from its loop; on the loop.
 func (l *Leg) detach(loop *Loop) {
 	l.mu.Lock()

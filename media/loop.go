@@ -237,7 +237,7 @@ func (l *Loop) readMail() bool {
 
 // stand stands still until the pause is over, which another one may follow.
 func (l *Loop) stand(h *halt) {
-	h.stand()
+	h.stand(l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.halt == h {

@@ -10,7 +10,7 @@ import (
 // halt is a stop of all loops and of the reporter, from Pause to Resume.
 type halt struct {
 	from    int64         // each loop stops after the first tick that is due then or later
-	stopped chan struct{} // told by each that has stopped; has room for all
+	stopped chan *Loop    // each that has stopped; nil is the reporter; has room for all
 	over    chan struct{} // closed: go on
 }
 
@@ -21,6 +21,12 @@ type halt struct {
 //
 // The error is that a loop does not stand still within that time, or that the engine is paused or closed already; then it goes on as before.
 func (e *Engine) Pause(within time.Duration) error {
+	return e.pause(within, func(*Loop) error { return nil })
+}
+
+// pause is Pause, which says of each loop that it stands still, as soon as the reporter does too: from then on its legs can be saved.  If that fails, everything
+// goes on.
+func (e *Engine) pause(within time.Duration, stands func(*Loop) error) error {
 	h, err := e.beginPause()
 	if err != nil {
 		return fmt.Errorf("pause the media: %w", err)
@@ -28,18 +34,38 @@ func (e *Engine) Pause(within time.Duration) error {
 	for _, l := range e.loops {
 		l.pauseBy(h)
 	}
+	if err := e.await(h, within, stands); err != nil {
+		e.Resume()
+		return fmt.Errorf("pause the media: %w", err)
+	}
+	return nil
+}
+
+// await waits until all have stopped.
+func (e *Engine) await(h *halt, within time.Duration, stands func(*Loop) error) error {
 	late := time.NewTimer(within)
 	defer late.Stop()
-	asked := e.reporter.halts
+	asked, silent := e.reporter.halts, false
+	var stopped []*Loop // before the reporter
 	for left := len(e.loops) + 1; left > 0; {
 		select {
 		case asked <- h:
 			asked = nil
-		case <-h.stopped:
+		case l := <-h.stopped:
 			left--
+			if l == nil {
+				silent = true
+			} else {
+				stopped = append(stopped, l)
+			}
 		case <-late.C:
-			e.Resume()
-			return fmt.Errorf("pause the media: not all loops stand still after %v", within)
+			return fmt.Errorf("not all loops stand still after %v", within)
+		}
+		for silent && len(stopped) > 0 {
+			if err := stands(stopped[0]); err != nil {
+				return err
+			}
+			stopped = stopped[1:]
 		}
 	}
 	return nil
@@ -60,7 +86,7 @@ func (e *Engine) beginPause() (*halt, error) {
 }
 
 func newHalt(loops int) *halt {
-	return &halt{stopped: make(chan struct{}, loops+1), over: make(chan struct{})}
+	return &halt{stopped: make(chan *Loop, loops+1), over: make(chan struct{})}
 }
 
 // lastRound is when the loops begin to stop, one after the other as they tick.
@@ -163,9 +189,9 @@ func (h *halt) wait(n int) {
 	}
 }
 
-// stand stands still until the pause is over.
-func (h *halt) stand() {
-	h.stopped <- struct{}{} // has room
+// stand stands still until the pause is over; who is nil for the reporter.
+func (h *halt) stand(who *Loop) {
+	h.stopped <- who // has room
 	<-h.over
 }
 

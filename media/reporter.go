@@ -45,7 +45,7 @@ func (r *reporter) run(e *Engine) {
 		case <-r.stop:
 			return
 		case h := <-r.halts:
-			h.stand()
+			h.stand(nil)
 		case <-second.C:
 			readWall() // no loop may be ticking
 			legs = e.all(legs[:0])

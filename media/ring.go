@@ -32,6 +32,13 @@ func (r *ring) fit(wanted int) {
 // index is where a position lies in the ring.
 func (r *ring) index(at int64) int { return int(at) & (len(r.samples) - 1) }
 
+// stretch is the n samples from a position on, in the two pieces in which they lie; all that there are, if that is fewer.
+func (r *ring) stretch(at int64, n int) (before, after []int16) {
+	i := r.index(at)
+	before = r.samples[i:min(i+n, len(r.samples))]
+	return before, r.samples[:min(n-len(before), i)]
+}
+
 // write copies pcm to its position and marks it.  At most as many samples as the ring has room for.
 func (r *ring) write(at int64, pcm []int16) {
 	r.paste(at, pcm)

@@ -18,9 +18,9 @@ type StateImage struct {
 	Figures   Figures
 }
 
-// saveTo saves all but the playout, which the jitter buffer has.
+// saveTo saves all but the playout, which the jitter buffer has, and what is settled.
 func (s *LegState) saveTo(im *StateImage) {
-	im.Agreed, im.Sender, im.Latch, im.Source, im.Figures = s.Agreed, s.Sender, s.Latch, s.Source, s.Figures
+	im.Sender, im.Source, im.Figures = s.Sender, s.Source, s.Figures
 	im.Keying, im.Presses, im.Echoes, im.Muting, im.Tones = used(&s.Keying), used(&s.Presses), used(&s.Echoes), used(&s.Muting), used(&s.Tones)
 	im.Music, im.Stillness, im.Levelling = used(&s.Music), used(&s.Stillness), used(&s.Levelling)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/gob"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"strconv"
 
 	"github.com/sipconf/sipconf/media/handover"
@@ -19,13 +18,15 @@ type Taking struct {
 	cfg     Config
 	line    *handover.Line
 	blank   map[netip.AddrPort]*Leg // with sockets and memory, and no state yet, by where they receive RTP
-	message bytes.Reader            // the body of the one at hand
+	drafts  map[netip.AddrPort]draft
+	parcel  parcel       // the last one
+	message bytes.Reader // the body of the one at hand
 	decoder *gob.Decoder
 }
 
 // Take begins a hand-over on a line, for an engine with that configuration.  Close ends it.
 func Take(cfg Config, line *handover.Line) *Taking {
-	t := &Taking{cfg: cfg, line: line, blank: make(map[netip.AddrPort]*Leg)}
+	t := &Taking{cfg: cfg, line: line, blank: make(map[netip.AddrPort]*Leg), drafts: make(map[netip.AddrPort]draft)}
 	t.decoder = gob.NewDecoder(&t.message)
 	return t
 }
@@ -46,7 +47,6 @@ func (t *Taking) Sockets() error {
 	if err := t.takeSockets(); err != nil {
 		return fmt.Errorf("take the RTP sockets over: %w", err)
 	}
-	growHeap(len(t.blank) * imageMemory)
 	return nil
 }
 
@@ -58,21 +58,28 @@ func (t *Taking) MoreSockets() error {
 	return nil
 }
 
+// Drafts takes what Giving.Drafts sends.
+func (t *Taking) Drafts() error {
+	for {
+		p, err := t.receive(kindDrafts)
+		if err != nil {
+			return fmt.Errorf("take drafts of the legs over: %w", err)
+		}
+		for _, d := range p.Drafts {
+			t.drafts[d.Local] = d
+		}
+		if p.Last {
+			return nil
+		}
+	}
+}
+
+// Legs is how many there are of which Leg knows.
+func (t *Taking) Legs() int { return len(t.blank) }
+
 // Leg is the leg that receives RTP there, of which State will make what it was: until then nothing but LocalAddr and Close may be called. nil: there is none.
 // One of which State brings nothing is closed.
 func (t *Taking) Leg(at netip.AddrPort) *Leg { return t.blank[at] }
-
-// imageMemory is about what is allocated, in bytes, between the arrival of an image and the end of its restoring.
-const imageMemory = 8 << 10
-
-// growHeap has the heap grow now: the kernel's share in that, page by page, is as long as all the rest of the restoring.
-func growHeap(bytes int) {
-	memory := make([]byte, bytes)
-	for i := 0; i < len(memory); i += 4096 {
-		memory[i] = 1
-	}
-	runtime.GC() // and so it is free again
-}
 
 func (t *Taking) version() error {
 	m, err := t.line.Receive()
@@ -112,6 +119,10 @@ func (t *Taking) state() (*Engine, map[netip.AddrPort]*Leg, error) {
 	if err := t.takeSockets(); err != nil {
 		return nil, nil, err
 	}
+	restored, err := t.legs()
+	if err != nil {
+		return nil, nil, err
+	}
 	p, err := t.receive(kindEngine)
 	if err != nil {
 		return nil, nil, err
@@ -120,50 +131,71 @@ func (t *Taking) state() (*Engine, map[netip.AddrPort]*Leg, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	legs := make(map[netip.AddrPort]*Leg, len(t.blank))
-	if err := t.legs(engine, legs); err != nil {
-		engine.Abandon()
-		return nil, nil, err
+	legs := make(map[netip.AddrPort]*Leg, len(restored))
+	for _, leg := range restored {
+		if err := engine.adopt(leg); err != nil {
+			engine.Abandon()
+			return nil, nil, err
+		}
+		legs[leg.LocalAddr()] = leg
+		delete(t.blank, leg.LocalAddr())
 	}
 	return engine, legs, nil
 }
 
 // legs restores the legs as they come.
-func (t *Taking) legs(engine *Engine, legs map[netip.AddrPort]*Leg) error {
+func (t *Taking) legs() (restored []*Leg, err error) {
 	for {
 		p, err := t.receive(kindLegs)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i := range p.Legs {
 			at := p.Legs[i].Local
 			leg, ok := t.blank[at]
 			if !ok {
-				return fmt.Errorf("no sockets came for the leg at %s", at)
+				return nil, fmt.Errorf("no sockets came for the leg at %s", at)
 			}
-			if err := engine.adopt(leg, &p.Legs[i]); err != nil {
-				return err
+			if err := t.complete(&p.Legs[i]); err != nil {
+				return nil, err
 			}
-			delete(t.blank, at)
-			legs[at] = leg
+			if err := leg.restore(&p.Legs[i]); err != nil {
+				return nil, err
+			}
+			restored = append(restored, leg)
 		}
 		if p.Last {
-			return nil
+			return restored, nil
 		}
 	}
 }
 
-// receive takes the next message, which has to be of that kind, and keeps its sockets.
-func (t *Taking) receive(kind string) (p parcel, err error) {
+// complete puts what was left out of an image in its place.
+func (t *Taking) complete(im *LegImage) error {
+	if !im.Drafted {
+		return nil
+	}
+	d, ok := t.drafts[im.Local]
+	if !ok {
+		return fmt.Errorf("no draft came of the leg at %s", im.Local)
+	}
+	im.fill(d)
+	return nil
+}
+
+// receive takes the next message, which has to be of that kind, and keeps its sockets.  The parcel is good until the next one.
+func (t *Taking) receive(kind string) (p *parcel, err error) {
 	m, err := t.line.Receive()
 	if err != nil {
-		return p, err
+		return nil, err
 	}
+	p = &t.parcel
+	p.reset()
 	if m.Kind != kind {
 		err = fmt.Errorf("%q came, where %q should", m.Kind, kind)
 	} else {
 		t.message.Reset(m.Body)
-		err = t.decoder.Decode(&p)
+		err = t.decoder.Decode(p)
 	}
 	if err == nil && len(m.Descriptors) != 2*len(p.Sockets) {
 		err = fmt.Errorf("%d descriptors came for %d legs", len(m.Descriptors), len(p.Sockets))

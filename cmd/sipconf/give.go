@@ -116,6 +116,7 @@ func (s *server) pausePart(ctx context.Context, p part, patient bool) error {
 func (s *server) resume() {
 	if s.still {
 		s.still = false
+		s.pace.again()
 		s.engine.Resume()
 		s.resumeFirst(len(s.parts()))
 	}
@@ -135,7 +136,8 @@ type giving struct {
 	*speaker
 	*reader
 	media *media.Giving
-	calls int // how many there are
+	calls int       // how many there are
+	still time.Time // when the media stood still
 }
 
 // give hands everything over to the new process, which is at the other end of the line, and says how many calls that is. When the error is nil, the
@@ -159,11 +161,17 @@ func (s *server) give(ctx context.Context, line *handover.Line) (calls int, err 
 	if err = s.within(takeTime+stillTime, g.giveAffairs); err != nil {
 		return 0, slow(ctx, err, takeTime)
 	}
+	s.pace = ownPace()
+	defer uncollected()()
+	line.SetDeadline(time.Now().Add(mediaTime + stillTime))
 	if err := g.silence(); err != nil {
 		return 0, err
 	}
 	line.SetDeadline(time.Now().Add(stillTime))
 	err = s.within(2*stillTime, g.givePlaces) // what it waits for may be waiting for the media
+	if err == nil {
+		s.pace.set(0) // the new process goes first
+	}
 	return g.calls, slow(ctx, err, stillTime)
 }
 
@@ -210,6 +218,9 @@ func (g *giving) giveAffairs() error {
 	if err := g.tell(kindAffairs, &a, descriptors...); err != nil {
 		return err
 	}
+	if err := g.media.Drafts(); err != nil {
+		return err
+	}
 	_, err := g.expect(kindSilence, nil)
 	return err
 }
@@ -219,23 +230,23 @@ func (g *giving) silence() error {
 	if err := step("pauses the media", g.speaker.line); err != nil {
 		return err
 	}
-	if err := g.engine.Pause(mediaTime); err != nil {
+	if err := g.media.Stop(mediaTime); err != nil {
 		return err
 	}
-	g.silent = time.Now()
+	g.still = time.Now()
 	return nil
 }
 
-// givePlaces sends the rest. The media stand still, so nothing is logged: whoever reads the log may be slow.
+// givePlaces sends the rest, what takes longest to read first. The media stand still, so nothing is logged: whoever reads the log may be slow.
 func (g *giving) givePlaces() error {
-	if err := g.flush(stillTime); err != nil { // the keys of the last tick
-		return err
-	}
-	if err := g.tell(kindPlaces, &places{*g.server.rooms.Save(), *g.office.Save()}); err != nil {
-		return err
-	}
 	if err := step("sends legs", g.speaker.line); err != nil {
 		return err
 	}
-	return g.media.State()
+	if err := g.media.State(); err != nil {
+		return err
+	}
+	if err := g.flush(stillTime); err != nil { // the keys of the last tick
+		return err
+	}
+	return g.tell(kindPlaces, &places{Rooms: *g.server.rooms.Save(), Office: *g.office.Save(), Still: g.still})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"time"
 
 	"github.com/sipconf/sipconf/attendant"
 	"github.com/sipconf/sipconf/dialout"
@@ -33,6 +34,7 @@ type affairs struct {
 type places struct {
 	Rooms  rooms.Image
 	Office attendant.Image
+	Still  time.Time // since when nobody hears anything
 }
 
 // heritageVersion is the version of the heritage and of all that is in it. Fields that are added or left out are no new version: whoever reads knows
@@ -47,7 +49,7 @@ const (
 	kindStop     = "stop"     // new: it has all that can be had while everything goes on
 	kindAffairs  = "affairs"  // old: it is at rest, but for the media; with the connections
 	kindSilence  = "silence"  // new: it has understood them
-	kindPlaces   = "places"   // old: the media stand still; then comes what they are
+	kindPlaces   = "places"   // old: the media stand still, and what they are has been said
 )
 
 // speaker writes messages to a line.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -15,4 +16,20 @@ func saveMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+}
+
+// uncollected has nothing be collected until again is called: while a process hands over to another one and nobody hears anything, a collection would take as
+// long as all the rest.
+func uncollected() (again func()) {
+	before := debug.SetGCPercent(-1)
+	return func() { debug.SetGCPercent(before) }
+}
+
+// growHeap has the heap grow now by what will be allocated while nothing is collected: the kernel's share in that, page by page, is as long as all the rest.
+func growHeap(bytes int) {
+	memory := make([]byte, bytes)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	runtime.GC() // and so it is free again
 }

@@ -11,7 +11,7 @@ import (
 
 // TestE2ENice: all threads of a server have the nice value that the operator wants; who may not have it is told, and served all the same.
 func TestE2ENice(t *testing.T) {
-	binary, ours := program(t), niceOf(t, "/proc/self/stat") // what a server inherits
+	binary, ours := program(t), niceIn(t, "/proc/self/stat") // what a server inherits
 	for _, c := range []struct {
 		name, config string
 		without      bool   // the right to
@@ -42,7 +42,7 @@ func TestE2ENice(t *testing.T) {
 				t.Fatal(len(tasks), err)
 			}
 			for _, task := range tasks {
-				got := niceOf(t, fmt.Sprintf("/proc/%d/task/%s/stat", s.Process.Pid, task.Name()))
+				got := niceIn(t, fmt.Sprintf("/proc/%d/task/%s/stat", s.Process.Pid, task.Name()))
 				if got != "" && got != c.nice {
 					t.Errorf("thread %s has %s, want %s", task.Name(), got, c.nice)
 				}
@@ -55,8 +55,8 @@ func TestE2ENice(t *testing.T) {
 	}
 }
 
-// niceOf reads the nice value in a stat file (proc(5)); empty when the thread has ended.
-func niceOf(t *testing.T, file string) string {
+// niceIn reads the nice value in a stat file (proc(5)); empty when the thread has ended.
+func niceIn(t *testing.T, file string) string {
 	t.Helper()
 	stat, err := os.ReadFile(file)
 	if err != nil {

@@ -62,6 +62,9 @@ func (c *serveCmd) serve(p *process, own *generation) error {
 	if err != nil {
 		return err
 	}
+	if !s.silent.IsZero() {
+		log.Info("took over from the process before", "calls", len(s.restored), "still_for", s.stillFor)
+	}
 	log.Info("sipconf is serving", "version", ownVersion(), "listen", enumerate(s.Addrs()), "rtp", portsForm.write(cfg.Media.Ports),
 		"ctl", s.door.Path(), "pid", os.Getpid())
 	if err := own.announce(); err != nil {
@@ -71,6 +74,7 @@ func (c *serveCmd) serve(p *process, own *generation) error {
 	signal.Ignore(syscall.SIGHUP) // there is nothing left to upgrade
 	defer endWithin(endTime)()
 	if own.close() {
+		s.pace.set(mostNice) // what is left to do nobody waits for
 		s.leave()
 		return nil
 	}

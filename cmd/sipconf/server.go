@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -63,12 +62,19 @@ type server struct {
 	referring sync.WaitGroup // the REFERs of the process before
 	still     bool           // paused; of whoever hands over, of whom there is one at a time
 	panicked  atomic.Uint64  // hand-overs, which were survived
-	silent    time.Time      // when the media last stood still for another process; give's
+	pace      pace           // likewise
+	silent    time.Time      // since when nobody has heard anything when this one took over; zero: it did not
+	stillFor  time.Duration  // for how long that was
 }
 
 // newServer starts a server, which goes on with all that the process before has left, if there is one. Close ends it. The error says what to do
 // where it is the operator's; then nothing is open any more.
 func newServer(cfg *Config, log *slog.Logger, own *generation) (started *server, err error) {
+	var pace pace
+	if own.line() != nil {
+		pace = ownPace()
+		pace.set(mostNice) // it has much to read and to work out, and time for that
+	}
 	s, sockets, err := prepare(cfg, log, own)
 	if err != nil {
 		return nil, err
@@ -79,12 +85,12 @@ func newServer(cfg *Config, log *slog.Logger, own *generation) (started *server,
 		}
 	}()
 	if own.line() != nil { // a collection would take as long as all the rest, and nobody hears anything meanwhile
-		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+		defer uncollected()()
 	}
 	if err := step("is prepared", own.line()); err != nil {
 		return nil, err
 	}
-	left, err := s.begins(cfg, own)
+	left, err := s.begins(cfg, own, pace)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +141,7 @@ func prepare(cfg *Config, log *slog.Logger, own *generation) (s *server, sockets
 }
 
 // begins is what the server begins with.
-func (s *server) begins(cfg *Config, own *generation) (*legacy, error) {
+func (s *server) begins(cfg *Config, own *generation, pace pace) (*legacy, error) {
 	mc := media.Config{
 		Ports: cfg.Media.Ports, JitterMax: cfg.Media.JitterMax, MuteMusic: cfg.Media.MuteMusic, Level: cfg.Media.Level, Log: s.log,
 		Broken: func(bus media.Bus, reason any) {
@@ -144,7 +150,7 @@ func (s *server) begins(cfg *Config, own *generation) (*legacy, error) {
 		},
 	}
 	if line := own.line(); line != nil {
-		return take(line, mc)
+		return take(line, mc, pace)
 	}
 	engine, err := media.New(mc)
 	return &legacy{engine: engine}, err
@@ -183,6 +189,7 @@ func (s *server) furnish(cfg *Config, left *legacy, sockets []sip.Listener) (err
 func (s *server) start(cfg *Config) {
 	close(s.wired)
 	s.engine.Resume() // first: nobody has heard anything since the process before stands still
+	s.stillFor = time.Since(s.silent)
 	s.rooms.Resume()
 	s.dialer.Resume() // who is being called has his seat before others come
 	s.ua.Start()      // before all who send requests: until it reads, the transport would open a socket of its own, where there is one

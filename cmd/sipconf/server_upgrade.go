@@ -27,7 +27,7 @@ func (s *server) upgrade(ctx context.Context) (control.Upgraded, error) {
 		return done, err
 	}
 	done.To, done.PID = next.Version, next.PID
-	s.log.Info("another process has taken over, this one ends", "version", done.To, "pid", done.PID, "calls", done.Calls, "took", time.Since(began), "still_for", time.Since(s.silent))
+	s.log.Info("another process has taken over, this one ends", "version", done.To, "pid", done.PID, "calls", done.Calls, "took", time.Since(began))
 	return done, nil
 }
 

@@ -19,14 +19,18 @@ type legacy struct {
 	descriptors []int
 	*heritage   // nil: there was no process before
 
+	pace   pace
 	says   *speaker
 	hears  *reader
 	taking *media.Taking
 }
 
+// takenMemory is about what is allocated, in bytes, for each leg from the stop on until people hear each other again.
+const takenMemory = 48 << 10
+
 // take takes over from the process at the other end of the line what stands still before the media do.
-func take(line *handover.Line, cfg media.Config) (left *legacy, err error) {
-	left = &legacy{heritage: new(heritage), says: newSpeaker(line), hears: newReader(line), taking: media.Take(cfg, line)}
+func take(line *handover.Line, cfg media.Config, pace pace) (left *legacy, err error) {
+	left = &legacy{pace: pace, heritage: new(heritage), says: newSpeaker(line), hears: newReader(line), taking: media.Take(cfg, line)}
 	defer func() {
 		if err != nil {
 			left.taking.Close()
@@ -45,6 +49,8 @@ func take(line *handover.Line, cfg media.Config) (left *legacy, err error) {
 	if err := step("has sockets", line); err != nil {
 		return left, err
 	}
+	growHeap(left.taking.Legs() * takenMemory)
+	left.pace.set(0) // whoever calls now waits
 	if err := left.says.tell(kindStop, nil); err != nil {
 		return left, err
 	}
@@ -60,16 +66,23 @@ func take(line *handover.Line, cfg media.Config) (left *legacy, err error) {
 // takePlaces takes the rest, for which nobody hears anything: as little as can be is done between here and the end.
 func (l *legacy) takePlaces() (err error) {
 	defer l.taking.Close()
+	if err := l.taking.Drafts(); err != nil {
+		return err
+	}
+	l.pace.again()
 	if err := l.says.tell(kindSilence, nil); err != nil {
+		return err
+	}
+	if l.engine, l.legs, err = l.taking.State(); err != nil {
+		return err
+	}
+	if err := step("has legs", l.says.line); err != nil {
 		return err
 	}
 	if _, err := l.hears.expect(kindPlaces, &l.Places); err != nil {
 		return fmt.Errorf("take the rooms over: %w", err)
 	}
-	if l.engine, l.legs, err = l.taking.State(); err != nil {
-		return err
-	}
-	return step("has legs", l.says.line)
+	return nil
 }
 
 // calls are those of the process before.
@@ -140,6 +153,7 @@ func (s *server) restore(cfg *Config, left *legacy) (err error) {
 	s.office.Restore(&left.Places.Office, restored[attendant.Call](s), func(id string) *rooms.Participant { return s.people[id] })
 	s.rosters.restore(left.Affairs.Former)
 	s.metrics.restore(left.Affairs.Counts)
+	s.silent = left.Places.Still
 	return nil
 }
 
