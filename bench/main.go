@@ -49,6 +49,7 @@ type options struct {
 	report, note         string
 	limits               limits
 	upgrades             int
+	patience             int // so many times as many, until as many can be judged
 	nextBinary           string
 	save, upgraded       string
 }
@@ -73,6 +74,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.IntVar(&o.upgrades, "upgrades", 0, "replace the server that was started so many times, while all speak")
+	f.IntVar(&o.patience, "patience", 1, "up to so many times as many upgrades, until as many can be judged by what is heard: the generator has to be on time")
 	f.StringVar(&o.nextBinary, "upgrade-to", "", "with -upgrades: the sipconf that takes over, by turns with the first one; default: the same")
 	f.StringVar(&o.save, "save", "", "write the report as JSON to this file as well")
 	f.StringVar(&o.upgraded, "upgraded", "", "with -compare: the file that a run with -upgrades and -save has written, for its chapter of the report")
@@ -102,6 +104,8 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
 	case o.softer != 0 && (o.softer < 0 || o.softer > levellingReach || o.talkers > 10 || o.compare):
 		return nil, fmt.Errorf("-softer %g: 0 to %g, with at most 10 talkers in a room, and not for -compare, in which nobody else levels", o.softer, levellingReach)
+	case o.patience < 1 || o.patience > mostUpgrades:
+		return nil, fmt.Errorf("-patience %d: from 1 to %d", o.patience, mostUpgrades)
 	case o.upgrades < 0 || o.upgrades > mostUpgrades || o.upgrades > 0 && (o.server != "" || o.compare):
 		return nil, fmt.Errorf("%d upgrades: up to %d, of a server that bench starts, and not for -compare", o.upgrades, mostUpgrades)
 	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:

@@ -11,6 +11,7 @@ import (
 // upgrades are what came of a server's replacements while all spoke. Times are milliseconds.
 type upgrades struct {
 	Each     []upgrade
+	Wanted   int      // how many of them should be judged
 	Versions []string // of the processes, as their log says
 
 	// From before the first until after the last.
@@ -36,8 +37,14 @@ type upgrades struct {
 // a moment after it.
 type upgrade struct {
 	Took         float64 // from the command until its end
-	Still        float64 // for how long the media stood still, until the old process knew that they do no longer
+	Still        float64 // for how long the media stood still
 	Calm, During second
+}
+
+// judged says that what was heard is the server's doing. When the generator's own packets come late, or have come late before, so that the server is still making up for
+// it, it is not.
+func (u *upgrade) judged() bool {
+	return u.Calm.LateBeats == 0 && u.During.LateBeats == 0 && u.Calm.Breaks == 0
 }
 
 // second is what happened in a second, or as long as an upgrade took: in all ears together, and in the server.
@@ -46,7 +53,7 @@ type second struct {
 	Breaks               int     // of tones
 	Concealed, Discarded float64 // seconds of sound
 	Skipped              int64   // ticks that the server left out, for it came too late
-	LateBeats            uint64  // of the generator, by more than 5 ms: what the server makes up for packets that came late is its fault
+	LateBeats            uint64  // of the generator, by more than 5 ms
 }
 
 // gaps between packets.
@@ -78,6 +85,7 @@ func distributionOf(h *phone.Histogram) distribution {
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
 	restTime     = time.Second            // between an upgrade and that
+	settleTime   = 5 * time.Second        // likewise, when packets have come late: within that time the server is back at its least delay
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
 	mostUpgrades = 20
@@ -102,13 +110,17 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	own, _ := use(os.Getpid())
 	busy, _ := machineBusy()
 	var calm, during phone.Histogram
-	for n := 1; n <= l.o.upgrades; n++ {
-		if err := pause(ctx, restTime); err != nil {
+	u.Wanted = l.o.upgrades
+	for n, rest := 1, restTime; u.judged() < u.Wanted && n <= l.o.patience*u.Wanted; n++ {
+		if err := pause(ctx, rest); err != nil {
 			return err
 		}
 		one, err := l.upgradeOnce(ctx, n, &calm, &during)
 		if err != nil {
 			return err
+		}
+		if rest = restTime; !one.judged() {
+			rest = settleTime
 		}
 		u.TicksSkipped += one.Calm.Skipped + one.During.Skipped
 		u.Each = append(u.Each, one)

@@ -69,7 +69,7 @@ func TestUpgradesAreJudgedAndReported(t *testing.T) {
 	}
 	calm.Add(21 * time.Millisecond)
 	during.Add(59 * time.Millisecond)
-	u := &upgrades{PacketsHeard: 5000, Reporting: 10, Calm: distributionOf(&calm), During: distributionOf(&during),
+	u := &upgrades{PacketsHeard: 5000, Reporting: 10, Calm: distributionOf(&calm), During: distributionOf(&during), Wanted: 1,
 		Each: []upgrade{{Took: 300, Still: 4, Calm: secondOf(&calm, metrics{}), During: secondOf(&during, metrics{})}}}
 	r := &report{Legs: 10, Rooms: 1, Upgrades: u}
 	if r.judge(o.limits); len(r.Broken) != 0 {
@@ -96,7 +96,7 @@ func TestUpgradesAreJudgedAndReported(t *testing.T) {
 	again.upgraded(&text)
 	again.print(&printed)
 	for _, want := range []string{"| packets lost, in both directions | at most 0 | 3 | NOT KEPT |", "| calls dropped | at most 0 | 0 | kept |",
-		"| upgrade 1 | 1001 | 4.0 | with it | 20.25 | 25.50 | 59.00 | 7 |", "| the second before | 20.25 | 20.25 | 21.00 | 0 |"} {
+		"| upgrade 1 | 1001 | 4.0 | with it | 20.25 | 25.50 | 59.00 | 7 | 0.00 | 0.00 | 0 | yes |", "| the second before | 20.25 | 20.25 | 21.00 | 0 |"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &text)
 		}
@@ -180,4 +180,34 @@ func versionOf(t *testing.T, version string) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return binary
+}
+
+// What the generator itself has spoilt is shown, and judged by nothing that is heard; and then another one is wanted.
+func TestUpgradesWithALateGeneratorAreNotJudged(t *testing.T) {
+	o, err := parseOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := second{gaps: gaps{20, 40, 50}, Breaks: 9, LateBeats: 1}
+	for name, one := range map[string]upgrade{
+		"late with it":          {During: spoilt},
+		"late before":           {Calm: second{LateBeats: 1}, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
+		"not whole before that": {Calm: second{Breaks: 1}, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
+	} {
+		u := &upgrades{Wanted: 1, Each: []upgrade{{}, one}}
+		r := &report{Legs: 10, Rooms: 1, Upgrades: u}
+		if r.judge(o.limits); len(r.Broken) != 0 {
+			t.Errorf("%s: broken: %q", name, r.Broken)
+		}
+		u.Wanted = 2
+		if r.judge(o.limits); len(r.Broken) != 1 || !strings.Contains(r.Broken[0], "in 1 of 2 the generator was late") {
+			t.Errorf("%s, and two are wanted: %q", name, r.Broken)
+		}
+		var printed, text bytes.Buffer
+		r.print(&printed)
+		r.upgraded(&text)
+		if !strings.Contains(printed.String(), "not judged by what is heard") || !strings.Contains(text.String(), "| no |") || !strings.Contains(text.String(), "in the 1 of them") {
+			t.Errorf("%s: it is not said:\n%s\n%s", name, &printed, &text)
+		}
+	}
 }
