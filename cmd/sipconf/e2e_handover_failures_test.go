@@ -373,13 +373,13 @@ func failsWithOtherConfigurations(j *jinxed) {
 	j.succeedsNow()
 }
 
-// failsWithoutFiles: whichever descriptor is the one too many.
+// failsWithoutFiles: whichever descriptor is the one too many. With less room than for the command's own connection, the command itself is not heard.
 func failsWithoutFiles(j *jinxed) {
 	var usual unix.Rlimit
 	if err := unix.Prlimit(j.first, unix.RLIMIT_NOFILE, nil, &usual); err != nil {
 		j.Fatal(err)
 	}
-	for more := range 6 {
+	for more := 1; more <= 6; more++ {
 		j.before = func() {
 			unix.Prlimit(j.first, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(j.files() + 2*more), Max: usual.Max}, nil)
 		}

@@ -173,8 +173,9 @@ func TestE2ESignals(t *testing.T) {
 	})
 }
 
-// TestE2EEndsThoughNobodyReadsItsLog: with the pipe of its log full, every line waits for ever.
-func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
+// TestE2EServesThoughNobodyReadsItsLog: with the pipe of its log full, a line written into it would wait for ever. It answers, another process takes over, and
+// that one ends as it should.
+func TestE2EServesThoughNobodyReadsItsLog(t *testing.T) {
 	t.Parallel()
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -187,32 +188,55 @@ func TestE2EEndsThoughNobodyReadsItsLog(t *testing.T) {
 	}
 	binary := program(t) // before the port is chosen, which somebody else may take meanwhile
 	port := freeUDP(t)
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n", port), 0o644); err != nil {
+	dir := t.TempDir()
+	file, socket, pidFile := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "ctl.sock"), filepath.Join(dir, "pid")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\nctl: {socket: %q}\n", port, socket), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &started{Cmd: exec.Command(binary, "serve", "--config", file), log: &lockedBuffer{}, ended: make(chan error, 1)}
-	s.Stderr, s.Env = in, append(s.Environ(), noGroups, noDoor)
+	s := &started{Cmd: exec.Command(binary, "serve", "--config", file, "--pid-file", pidFile), log: &lockedBuffer{}, ended: make(chan error, 1)}
+	s.Stderr, s.Env = in, append(s.Environ(), noGroups)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	in.Close()
 	go func() { s.ended <- s.Wait() }()
-	t.Cleanup(func() { s.Process.Kill() })
+	pid := func() (pid int) {
+		text, _ := os.ReadFile(pidFile)
+		fmt.Sscan(string(text), &pid)
+		return pid
+	}
+	t.Cleanup(func() { // whichever process is the last
+		s.Process.Kill()
+		if pid := pid(); pid != 0 {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
 	p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if _, err := p.Request(ctx, "OPTIONS", fmt.Sprintf("sip:127.0.0.1:%d", port)); err != nil {
-		t.Fatalf("it does not serve: %v", err)
+	serves := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err := p.Request(ctx, "OPTIONS", fmt.Sprintf("sip:127.0.0.1:%d", port)); err != nil {
+			t.Fatalf("it does not serve: %v", err)
+		}
 	}
-	s.Process.Signal(syscall.SIGTERM)
-	err = s.ends(t, endTime+2*time.Second)
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitFault {
-		t.Errorf("exit: %v, want status %d", err, exitFault)
+	serves()
+	if said, err := exec.Command(binary, "ctl", "--socket", socket, "upgrade", "--wait").CombinedOutput(); err != nil {
+		t.Fatalf("nobody takes over: %v, %s", err, said)
+	}
+	if err := s.ends(t, endTime); err != nil {
+		t.Errorf("whose place was taken: %v", err)
+	}
+	serves()
+	syscall.Kill(pid(), syscall.SIGTERM)
+	for deadline := time.Now().Add(endTime); pid() != 0; time.Sleep(10 * time.Millisecond) { // a process that ends well removes the file
+		if time.Now().After(deadline) {
+			t.Fatal("the last process does not end")
+		}
 	}
 }
 

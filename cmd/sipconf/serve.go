@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -50,7 +51,11 @@ func (c *serveCmd) serve(p *process, own *generation) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(p.stderr, cfg.Log)
+	lines := newLogQueue(p.stderr, func(w io.Writer, lost int) {
+		newLogger(w, cfg.Log).Warn("lines of this log are lost: nobody has read it for a while", "lines", lost)
+	})
+	defer lines.flush(flushTime)
+	log := newLogger(lines, cfg.Log)
 	for _, warning := range append(warnings, recordingsTrouble(cfg)...) {
 		log.Warn("configuration", "err", warning.String())
 	}
@@ -111,7 +116,7 @@ func (c *serveCmd) obey(s *server, heard <-chan os.Signal) {
 }
 
 // hearSignals hears those that a server obeys. SIGHUP is none if it was started with that ignored (nohup): then it is the end of a terminal. One that is to end
-// and does not even hear of it within endTime, for it hangs in a line of its log, say, is ended.
+// and does not even hear of it within endTime, for something hangs that should not, is ended.
 func hearSignals() <-chan os.Signal {
 	came, heard := make(chan os.Signal, 8), make(chan os.Signal)
 	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
@@ -135,7 +140,7 @@ func hearSignals() <-chan os.Signal {
 }
 
 // endWithin gives signals their usual effect, and exits with exitFault unless end is called in time: whoever stops a
-// server need not know that, say, nobody reads its log any more and every line waits for ever.
+// server need not know that something in it waits for ever.
 func endWithin(most time.Duration) (end func()) {
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
 	late := time.AfterFunc(most, func() { os.Exit(exitFault) })
