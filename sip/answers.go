@@ -14,7 +14,8 @@ import (
 
 // answeredOfLate is how long ago an answer may have been given that goes over. A
 // duplicate comes after 0.5, 1.5, 3.5 and 7.5 s (RFC 3261 section 17.1.2.2); who
-// has waited for longer does not do so for the lack of one answer.
+// has waited for longer does not do so for the lack of one answer; and 481, which
+// is what a BYE gets then, ends his call as well (section 15.1.1).
 const answeredOfLate = 10 * time.Second
 
 // answer sends a response in its transaction. A final one is remembered for as

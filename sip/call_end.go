@@ -11,7 +11,6 @@ import (
 // bye: the peer hangs up.
 func (c *Call) bye(in *inbound) {
 	c.reply(in, c.ua.response(in.req, sipgo.StatusOK, "OK"))
-	c.ua.goodbye(c.Dialog.id(), in.req)
 	if c.Phase == calling {
 		return // it must not (15); what counts is the final answer to the INVITE
 	}

@@ -242,10 +242,6 @@ func (c *Call) turnOf(req *sipgo.Request) bool {
 // serve answers one request (RFC 3261 section 12.2.2).
 func (c *Call) serve(in *inbound) {
 	req := in.req
-	if c.ua.saidGoodbye(c.Dialog.id(), req) {
-		c.reply(in, c.ua.response(req, sipgo.StatusOK, "OK"))
-		return
-	}
 	if req.CSeq().SeqNo <= c.Dialog.RemoteCSeq && !c.Dialog.PeerSilent {
 		c.refuse(in, refuse(sipgo.StatusInternalServerError, "CSeq Out Of Order"))
 		return

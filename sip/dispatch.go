@@ -92,10 +92,6 @@ func (u *UA) inDialog(req *sipgo.Request, tx *sipgo.ServerTx, localTag string, v
 	remoteTag, _ := req.From().Params.Get("tag")
 	id := dialogID{req.CallID().Value(), localTag, remoteTag}
 	call := u.find(id)
-	if call == nil && u.saidGoodbye(id, req) {
-		u.answer(tx, u.response(req, sipgo.StatusOK, "OK"))
-		return nil
-	}
 	if call == nil {
 		return u.inHome(id, req, tx)
 	}

@@ -16,7 +16,10 @@ func TestDuplicatesAfterTheHandover(t *testing.T) {
 		p, gone := w.phone(), w.phone()
 		p.calls()
 		gone.calls()
-		gone.hangsUp()
+		gone.cseq++
+		bye := gone.text("BYE", gone.newBranch(), "")
+		gone.raw(bye)
+		gone.wants(200)
 		time.Sleep(100 * time.Millisecond)
 		w.handsOver()
 		call := w.taken()
@@ -25,7 +28,7 @@ func TestDuplicatesAfterTheHandover(t *testing.T) {
 		p.request("INVITE", p.branch, pcmaSDP)
 		p.wantsNothing(time.Second) // its answer was acknowledged: this one is old
 		p.toTag = tag
-		gone.request("BYE", gone.newBranch(), "")
+		gone.raw(bye)
 		gone.wants(200)
 		gone.cseq++
 		gone.request("BYE", gone.newBranch(), "")

@@ -20,7 +20,6 @@ type Image struct {
 	Referrals     []ReferralImage
 	Late          []AftermathImage
 	Partings      []PartingImage
-	Goodbyes      []GoodbyeImage
 	Seen          []SeenImage
 	Counters      CountersImage
 	Answers       []AnswerImage
@@ -252,13 +251,6 @@ type AnswerImage struct {
 
 // answerKey is a request by where it came and by its transaction.
 type answerKey struct{ Endpoint, Transaction string }
-
-// GoodbyeImage is the BYE of a peer that was answered.
-type GoodbyeImage struct {
-	Of   dialogID
-	CSeq uint32
-	At   time.Time // until when it may come again
-}
 
 // SeenImage is an INVITE of a call that is over.
 type SeenImage struct {

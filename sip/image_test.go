@@ -19,7 +19,7 @@ import (
 var carriedIn = map[string]string{
 	"UA.Counters": "Image.Counters", "UA.secret": "Image.Secret", "UA.subscriptions": "Image.Subscriptions", "UA.all": "Image.Calls",
 	"UA.calls": "CallImage.ID", "UA.invites": "CallImage.InviteKey", "UA.merges": "Image.Seen", "UA.outgoing": "OutgoingImage.Branch",
-	"UA.late": "Image.Late", "UA.before": "Image.Answers", "UA.partings": "Image.Partings", "UA.goodbyes": "Image.Goodbyes", "UA.referrals": "Image.Referrals",
+	"UA.late": "Image.Late", "UA.before": "Image.Answers", "UA.partings": "Image.Partings", "UA.referrals": "Image.Referrals",
 
 	"Call.endpoint": "CallImage.Endpoint", "Call.id": "CallImage.ID", "Call.merge": "CallImage.MergeTag", "Call.inviteKey": "CallImage.InviteKey",
 	"Call.number": "CallImage.Number", "Call.source": "CallImage.Source", "Call.extras": "CallImage.Extras", "Call.attempt": "CallImage.Attempt",
@@ -59,8 +59,7 @@ var carriedIn = map[string]string{
 	"aftermath.until": "AftermathImage.Until", "aftermath.login": "AftermathImage.Login", "aftermath.acks": "AftermathImage.ACKs",
 	"parting.endpoint": "PartingImage.Endpoint", "parting.dialog": "PartingImage.Dialog", "parting.login": "PartingImage.Login",
 	"parting.question": "PartingImage.Question",
-	"goodbye.CSeq":     "GoodbyeImage.CSeq", "goodbye.Until": "GoodbyeImage.At",
-	"seen.inviteKey": "SeenImage.InviteKey", "seen.until": "SeenImage.Until",
+	"seen.inviteKey":   "SeenImage.InviteKey", "seen.until": "SeenImage.Until",
 
 	"endpoint.door": "Image.Lines",
 }
@@ -107,7 +106,7 @@ var anew = map[string]string{
 
 var imageTypes = []any{Image{}, CountersImage{}, CallImage{}, SessionImage{}, LocalImage{}, AgreedImage{}, MessageImage{}, UnackedImage{}, OutgoingImage{},
 	AttemptImage{}, FailureImage{}, SignatureImage{}, QuestionImage{}, KeyImage{}, HomeImage{}, SubscriptionImage{}, ReferralImage{}, AftermathImage{},
-	ACKImage{}, PartingImage{}, GoodbyeImage{}, SeenImage{}, OrderImage{}, LineImage{}}
+	ACKImage{}, PartingImage{}, SeenImage{}, OrderImage{}, LineImage{}}
 
 // Whoever gives a call, a subscription, or what else lives here one more field decides what becomes of it when another process takes over: it is in
 // the image, or in the list of those that are made anew, with the reason.
@@ -115,7 +114,7 @@ func TestEveryFieldIsCarriedOrMadeAnew(t *testing.T) {
 	imagetest.Fields(t, imagetest.Types(imageTypes...), []reflect.Type{reflect.TypeFor[UA](), reflect.TypeFor[endpoint](), reflect.TypeFor[Call](), reflect.TypeFor[state](),
 		reflect.TypeFor[session](), reflect.TypeFor[unacked](), reflect.TypeFor[question](), reflect.TypeFor[signature](), reflect.TypeFor[press](),
 		reflect.TypeFor[work](), reflect.TypeFor[Attempt](), reflect.TypeFor[home](), reflect.TypeFor[subscription](), reflect.TypeFor[Referral](),
-		reflect.TypeFor[aftermath](), reflect.TypeFor[parting](), reflect.TypeFor[goodbye](), reflect.TypeFor[seen]()}, carriedIn, anew)
+		reflect.TypeFor[aftermath](), reflect.TypeFor[parting](), reflect.TypeFor[seen]()}, carriedIn, anew)
 	alike(t, reflect.TypeFor[outgoing](), reflect.TypeFor[OutgoingImage](), "Unsent")
 	alike(t, reflect.TypeFor[sdp.Local](), reflect.TypeFor[LocalImage]())
 	alike(t, reflect.TypeFor[sdp.Agreed](), reflect.TypeFor[AgreedImage]())
@@ -258,12 +257,12 @@ func TestImagesSurvive(t *testing.T) {
 				im.Subscriptions[i].Telling = false
 			}
 			im.Homes, im.Subscriptions = im.Homes[:1], im.Subscriptions[:1]
-			im.Late, im.Partings, im.Goodbyes, im.Seen = im.Late[:1], im.Partings[:1], im.Goodbyes[:1], im.Seen[:1]
+			im.Late, im.Partings, im.Seen = im.Late[:1], im.Partings[:1], im.Seen[:1]
 			late, until := &im.Late[0], time.Now().Add(time.Hour).Round(0)
 			late.Endpoint, late.Invite, late.Until = "udp://"+server, some(someRequest), until
 			late.ACKs = []ACKImage{{"some", some(strings.ReplaceAll(someRequest, "INVITE", "ACK"))}}
 			im.Partings[0].Endpoint = "udp://" + server
-			im.Goodbyes[0].At, im.Seen[0].Until = until, until
+			im.Seen[0].Until = until
 		})
 		u := imageUA(t)
 		copied := im

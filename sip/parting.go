@@ -86,39 +86,3 @@ func (p *parting) again(req *sipgo.Request, res *sipgo.Response) *sipgo.Request 
 
 // request is it as a message again.
 func (q *question) request() (*sipgo.Request, error) { return requestOf(q.text, q.network, q.to) }
-
-// goodbye is the BYE of a peer that was answered.
-type goodbye struct {
-	CSeq  uint32
-	Until time.Time
-}
-
-// goodbye remembers the BYE of a peer for as long as it may come again. In this
-// process sipgo's transaction absorbs it; after an upgrade there is none.
-func (u *UA) goodbye(id dialogID, req *sipgo.Request) {
-	u.keepGoodbye(id, goodbye{req.CSeq().SeqNo, time.Now().Add(64 * t1)})
-}
-
-func (u *UA) keepGoodbye(id dialogID, g goodbye) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.goodbyes[id] = g
-	time.AfterFunc(time.Until(g.Until), func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		if u.goodbyes[id] == g {
-			delete(u.goodbyes, id)
-		}
-	})
-}
-
-// saidGoodbye tells whether a request is a BYE that was answered before.
-func (u *UA) saidGoodbye(id dialogID, req *sipgo.Request) bool {
-	if req.Method != sipgo.BYE {
-		return false
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	g, ok := u.goodbyes[id]
-	return ok && g.CSeq == req.CSeq().SeqNo
-}

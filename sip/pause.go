@@ -200,9 +200,6 @@ func (u *UA) Save() *Image {
 	for p := range u.partings {
 		im.Partings = append(im.Partings, PartingImage{p.endpoint.listener.Name, p.dialog, p.login.copy(), p.question.save()})
 	}
-	for id, g := range u.goodbyes {
-		im.Goodbyes = append(im.Goodbyes, GoodbyeImage{id, g.CSeq, g.Until})
-	}
 	for merge, s := range u.merges {
 		if !s.ongoing && !s.until.IsZero() {
 			im.Seen = append(im.Seen, SeenImage{merge, s.inviteKey, s.until})
@@ -274,9 +271,6 @@ func (u *UA) restore(im *Image) error {
 		u.restoreParting(&im.Partings[i])
 	}
 	u.restoreAnswers(im.Answers)
-	for _, g := range im.Goodbyes {
-		u.keepGoodbye(g.Of, goodbye{g.CSeq, g.At})
-	}
 	for _, s := range im.Seen {
 		u.mu.Lock()
 		u.overlook(s.Merge, seen{s.InviteKey, false, s.Until})

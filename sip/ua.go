@@ -98,7 +98,6 @@ type UA struct {
 	before map[answerKey]AnswerImage // what other processes have answered; nobody changes it after New
 
 	partings  map[*parting]struct{}  // BYEs that no call waits for
-	goodbyes  map[dialogID]goodbye   // those of peers, within the last 32 s
 	referrals map[*Referral]struct{} // those whose handlers have not returned
 	resuming  map[string]*Call       // restored ones, whose INVITEs are to come once more, by inviteKey
 
@@ -126,7 +125,7 @@ func New(config Config, handler Handler) (*UA, error) {
 		all:   map[*Call]struct{}{}, calls: map[dialogID]*Call{}, invites: map[string]*Call{}, merges: map[mergeKey]seen{},
 		overtook: map[string]*overtaker{}, outgoing: map[string]*Call{}, late: map[string]*aftermath{}, watches: map[*watch]struct{}{},
 		closed:   make(chan struct{}),
-		partings: map[*parting]struct{}{}, goodbyes: map[dialogID]goodbye{}, referrals: map[*Referral]struct{}{}, resuming: map[string]*Call{},
+		partings: map[*parting]struct{}{}, referrals: map[*Referral]struct{}{}, resuming: map[string]*Call{},
 	}
 	u.shut = sync.OnceFunc(func() { close(u.closed) })
 	u.works, u.stopWork = context.WithCancel(context.Background())
