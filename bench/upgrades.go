@@ -38,13 +38,14 @@ type upgrades struct {
 type upgrade struct {
 	Took         float64 // from the command until its end
 	Still        float64 // for how long the media stood still
+	LateBefore   uint64  // beats of the generator in the rest before
 	Calm, During second
 }
 
 // judged says that what was heard is the server's doing. When the generator's own packets come late, or have come late before, so that the server is still making up for
 // it, it is not.
 func (u *upgrade) judged() bool {
-	return u.Calm.LateBeats == 0 && u.During.LateBeats == 0 && u.Calm.Breaks == 0
+	return u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
 }
 
 // second is what happened in a second, or as long as an upgrade took: in all ears together, and in the server.
@@ -112,13 +113,16 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	var calm, during phone.Histogram
 	u.Wanted = l.o.upgrades
 	for n, rest := 1, restTime; u.judged() < u.Wanted && n <= l.o.patience*u.Wanted; n++ {
+		late := l.pump.Stats().Late
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}
+		late = l.pump.Stats().Late - late
 		one, err := l.upgradeOnce(ctx, n, &calm, &during)
 		if err != nil {
 			return err
 		}
+		one.LateBefore = late
 		if rest = restTime; !one.judged() {
 			rest = settleTime
 		}

@@ -15,7 +15,7 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 	broken(u.ManySSRCs > 0, "upgrades: %d legs heard not exactly one SSRC", u.ManySSRCs)
 	broken(u.TSJumps > 0, "upgrades: %d times the timestamps jumped", u.TSJumps)
 	broken(l.upgradeGap >= 0 && u.During.Gaps.Max > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", u.During.Gaps.Max, l.upgradeGap)
-	broken(u.judged() < u.Wanted, "upgrades: in %d of %d the generator was late, or the sound was not whole before: only %d can be judged by what is heard, %d are wanted",
+	broken(u.judged() < u.Wanted, "upgrades: in %d of %d the generator was late: only %d can be judged by what is heard, %d are wanted",
 		len(u.Each)-u.judged(), len(u.Each), u.judged(), u.Wanted)
 	broken(l.upgradeMore >= 0 && u.slower() > milliseconds(l.upgradeMore), "upgrades: p99 of the gaps %.1f ms over that of the second before, limit %s", u.slower(), l.upgradeMore)
 	broken(l.upgradeTime >= 0 && u.slowest() > milliseconds(l.upgradeTime), "upgrades: one took %.0f ms, limit %s", u.slowest(), l.upgradeTime)
@@ -73,7 +73,7 @@ func (u *upgrade) verdict() string {
 	if u.judged() {
 		return ""
 	}
-	return "; not judged by what is heard: the generator was late, or the sound was not whole before"
+	return "; not judged by what is heard: the generator was late"
 }
 
 // rows are those of the report.
@@ -129,7 +129,7 @@ func readReport(path string) (*report, error) {
 func (r *report) upgraded(w io.Writer) {
 	u := r.Upgrades
 	fmt.Fprintf(w, "## Upgrade while all speak\n\n%d legs in %d rooms, all speaking; the server is replaced %d times in a row by `sipconf ctl upgrade --wait`. "+
-		"What is heard is judged in the %d of them in which the generator's own packets were on time and the sound was whole in the second before.\n\n", r.Legs, r.Rooms, len(u.Each), u.judged())
+		"What is heard is judged in the %d of them in which the generator's own packets were on time, also in the seconds before.\n\n", r.Legs, r.Rooms, len(u.Each), u.judged())
 	if u.doubtful() {
 		fmt.Fprintf(w, "CAUTION: %.0f %% of a core was busy with other things, and the generator left out %d beats. Repeat the run on an idle machine before you believe it.\n\n",
 			u.OthersCPU, u.GeneratorSkipped)

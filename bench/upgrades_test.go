@@ -190,9 +190,9 @@ func TestUpgradesWithALateGeneratorAreNotJudged(t *testing.T) {
 	}
 	spoilt := second{gaps: gaps{20, 40, 50}, Breaks: 9, LateBeats: 1}
 	for name, one := range map[string]upgrade{
-		"late with it":          {During: spoilt},
-		"late before":           {Calm: second{LateBeats: 1}, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
-		"not whole before that": {Calm: second{Breaks: 1}, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
+		"late with it":     {During: spoilt},
+		"late before":      {Calm: second{LateBeats: 1}, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
+		"late before that": {LateBefore: 1, During: second{gaps: gaps{20, 40, 50}, Breaks: 9}},
 	} {
 		u := &upgrades{Wanted: 1, Each: []upgrade{{}, one}}
 		r := &report{Legs: 10, Rooms: 1, Upgrades: u}

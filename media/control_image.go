@@ -94,6 +94,11 @@ func (m restoredMuxes) at(number int) (*muxed, error) {
 func (c *control) save(m *muxes) ControlImage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.saveLocked(m)
+}
+
+// saveLocked is save, for who has the lock.
+func (c *control) saveLocked(m *muxes) ControlImage {
 	im := ControlImage{
 		HeardAt: c.heardAt.Load(), RoundTrip: c.roundTrip.Load(), PeerLost: c.peerLost.Load(), CNAME: c.cname, Mux: m.number(c.mux),
 		From: c.from, Next: c.next, Heard: c.heard, Told: c.told, Started: c.started,

@@ -15,6 +15,11 @@ type draft struct {
 	Control ControlImage
 }
 
+// draft is that of the leg, with its RTCP.
+func (l *Leg) draft(control ControlImage) draft {
+	return draft{l.LocalAddr(), int64(l.opened.Sub(l.cfg.Epoch)), l.codec.Name, l.state.Agreed, l.state.Latch, control}
+}
+
 // draft is that of an image; Local stays in the image.
 func (im *LegImage) draft() draft {
 	return draft{im.Local, im.Opened, im.Codec, im.State.Agreed, im.State.Latch, im.Control}
@@ -39,10 +44,12 @@ func (l *Loop) drafts(legs []*Leg, drafts []draft) []draft {
 		if !leg.belongsTo(l) {
 			continue
 		}
-		im := LegImage{Local: leg.LocalAddr()}
-		var m muxes
-		leg.saveSettled(&im, &m)
-		drafts = append(drafts, im.draft())
+		if leg.control.mu.TryLock() { // else its RTCP is being sent or read: it is on its own then
+			var m muxes
+			m.number(leg.mux)
+			drafts = append(drafts, leg.draft(leg.control.saveLocked(&m)))
+			leg.control.mu.Unlock()
+		}
 	}
 	return drafts
 }

@@ -67,6 +67,7 @@ type Giving struct {
 	sent   map[*Leg]bool            // its sockets are with the other process
 	drafts map[netip.AddrPort]draft // are with the other process
 	told   map[*Leg]bool            // and so is what it is; nil: none yet
+	still  time.Time                // when the last loop stopped that Stop has stopped
 	parcel parcel                   // of the legs that are being sent
 	buffer bytes.Buffer
 	coder  *gob.Encoder
@@ -79,7 +80,8 @@ func (e *Engine) Give(line *handover.Line) *Giving {
 	return g
 }
 
-// Sockets sends the sockets of all legs that there are, while the mixing goes on.  The sockets of later ones go with State.
+// Sockets sends the sockets of all legs that there are, while the mixing goes on.  The sockets of later ones go with Stop, or State if there is none: no leg
+// may be opened after that.
 func (g *Giving) Sockets() error {
 	if err := g.line.Send(kindVersion, strconv.AppendInt(nil, stateVersion, 10)); err != nil {
 		return fmt.Errorf("hand the media over: %w", err)
@@ -131,7 +133,10 @@ func (g *Giving) batch(legs []*Leg, last bool) error {
 // Drafts sends what State need not send, unless it changes until then: while the mixing goes on, and as short a time before State as can be.
 func (g *Giving) Drafts() error {
 	g.drafts = make(map[netip.AddrPort]draft, len(g.sent))
-	drafts := g.engine.drafts(len(g.sent))
+	drafts, err := g.engine.drafts(len(g.sent))
+	if err != nil {
+		return fmt.Errorf("hand drafts of the legs over: %w", err)
+	}
 	for _, d := range drafts {
 		g.drafts[d.Local] = d
 	}
@@ -147,7 +152,10 @@ func (g *Giving) Drafts() error {
 }
 
 // drafts are those of all legs that belong to a loop; there are about so many.
-func (e *Engine) drafts(about int) (drafts []draft) {
+func (e *Engine) drafts(about int) (drafts []draft, err error) {
+	if e.isPaused() {
+		return nil, errors.New("the media are paused: their loops would not answer")
+	}
 	legs := e.all(nil)
 	drafted := make(chan []draft, len(e.loops)) // has room for all
 	asked := 0
@@ -160,7 +168,7 @@ func (e *Engine) drafts(about int) (drafts []draft) {
 	for range asked {
 		drafts = append(drafts, <-drafted...)
 	}
-	return drafts
+	return drafts, nil
 }
 
 // Stop is Engine.Pause, and sends what the legs of each loop are as soon as it stands still, while others still tick.
@@ -169,9 +177,13 @@ func (g *Giving) Stop(within time.Duration) error {
 		return fmt.Errorf("hand the legs over: %w", err)
 	}
 	return g.engine.pause(within, func(l *Loop) error {
+		g.still = time.Now()
 		return g.legs(func(leg *Leg) bool { return leg.belongsTo(l) }, false)
 	})
 }
+
+// Still is when the last loop stood still; good after Stop.
+func (g *Giving) Still() time.Time { return g.still }
 
 // State sends what the engine and all its open legs are at this moment, but for those that Stop has sent.  The engine must be paused.  If the other process
 // takes over then, Abandon lets go of what was sent here; else Resume has everything go on.

@@ -475,7 +475,12 @@ func TestDrafts(t *testing.T) {
 	gave, took := m.both(func() error {
 		m.giving.send(kindSockets, &parcel{Last: true})
 		return m.giving.send(kindLegs, &parcel{Legs: []LegImage{{Local: same.LocalAddr(), Drafted: true}}})
-	}, func() error { m.taking.blank[same.LocalAddr()] = same; _, _, err := m.taking.State(); clear(m.taking.blank); return err })
+	}, func() error {
+		m.taking.blank[same.LocalAddr()] = same
+		_, _, err := m.taking.State()
+		clear(m.taking.blank)
+		return err
+	})
 	if gave != nil || took == nil || !strings.Contains(took.Error(), "no draft came of the leg at "+same.LocalAddr().String()) {
 		t.Errorf("%v, %v", gave, took)
 	}

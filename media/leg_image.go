@@ -65,7 +65,8 @@ func (l *Leg) saveTo(im *LegImage) (open bool) {
 	}
 	im.Local, im.Drafted, im.Unshown, im.Tied = l.LocalAddr(), false, l.board.ticks, l.tied
 	var m muxes
-	l.saveSettled(im, &m)
+	im.Mux = m.number(l.mux)
+	im.fill(l.draft(l.control.save(&m)))
 	l.state.saveTo(&im.State)
 	im.State.Playout = l.jitter.JitterState
 	l.jitter.saveTo(&im.Sound)
@@ -79,13 +80,6 @@ func (l *Leg) saveTo(im *LegImage) (open bool) {
 	}
 	im.Muxed = m.save()
 	return true
-}
-
-// saveSettled saves what a draft has.
-func (l *Leg) saveSettled(im *LegImage, m *muxes) {
-	im.Opened, im.Codec, im.State.Agreed, im.State.Latch = int64(l.opened.Sub(l.cfg.Epoch)), l.codec.Name, l.state.Agreed, l.state.Latch
-	im.Mux = m.number(l.mux)
-	im.Control = l.control.save(m)
 }
 
 func (o *order) save(m *muxes) OrderImage {

@@ -18,7 +18,7 @@ type StateImage struct {
 	Figures   Figures
 }
 
-// saveTo saves all but the playout, which the jitter buffer has, and what is settled.
+// saveTo saves all but the playout, which the jitter buffer has, and what a draft has.
 func (s *LegState) saveTo(im *StateImage) {
 	im.Sender, im.Source, im.Figures = s.Sender, s.Source, s.Figures
 	im.Keying, im.Presses, im.Echoes, im.Muting, im.Tones = used(&s.Keying), used(&s.Presses), used(&s.Echoes), used(&s.Muting), used(&s.Tones)

@@ -218,6 +218,7 @@ func TestJoinAndLeave(t *testing.T) {
 	pb := h.seat("5234").Join(bob)
 	pb.Mute()
 	pb.Deafen()
+	h.Snapshot() // takes a tick: he is in, and not in the ante-room
 	bob.leg.Press('7')
 	bob.leg.Update(media.Session{Codec: codec.PCMU, Held: true})
 

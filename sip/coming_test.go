@@ -138,12 +138,18 @@ func (p *phone) final(status int) {
 	}
 }
 
-// finals are the final answers to an INVITE and its CANCEL.
+// finals are the final answers to an INVITE and its CANCEL, which is repeated once in a while: that of an INVITE that has its answer is sipgo's to
+// answer, and when it comes in the very moment of the hand-over, nobody can tell whether that has happened.
 func (p *phone) finals() (invited, cancelled int) {
-	for invited == 0 || cancelled == 0 {
-		m := p.gets(20 * time.Second)
-		if m == nil {
+	for tries := 0; invited == 0 || cancelled == 0; {
+		m := p.gets(4 * time.Second)
+		if m == nil && tries == 5 {
 			break
+		}
+		if m == nil {
+			tries++
+			p.request("CANCEL", p.branch, "")
+			continue
 		}
 		res, ok := m.Message.(*sipgo.Response)
 		if !ok || res.CallID().Value() != p.callID || res.IsProvisional() {

@@ -139,7 +139,7 @@ func New(config Config, handler Handler) (*UA, error) {
 	}
 	if config.Saved != nil {
 		u.adoptLines(config.Saved.Lines, config.Descriptors)
-		u.config.Saved, u.config.Descriptors = nil, nil // it is large
+		u.config.Saved, u.config.Descriptors, u.config.Legs = nil, nil, nil // it is large, and so is what Legs knows
 	}
 	return u, nil
 }

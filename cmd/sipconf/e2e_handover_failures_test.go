@@ -182,6 +182,7 @@ func (j *jinxed) goesOn(what string, dora *talker) (gap time.Duration) {
 	if pid, all := j.pid(), descendants(j.first); pid != j.first || len(all) > 0 {
 		j.Errorf("%s: the PID file says %d, and the first process is %d; others that are there: %v", what, pid, j.first, all)
 	}
+	j.isNice(what, j.first)
 	j.presses(dora.call, "2")
 	j.hears("Anna", j.talkers[0].call, []float64{600, 900}, 400, 1300)
 	if err := dora.call.Hangup(j.soon()); err != nil {
@@ -215,6 +216,23 @@ func descendants(of int) (all []int) {
 		}
 	}
 	return all
+}
+
+// isNice wants all threads of a process to have the server's nice value again.
+func (j *jinxed) isNice(what string, pid int) {
+	j.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if len(threads) < 3 {
+		j.Errorf("%s: the process has %d threads", what, len(threads))
+	}
+	for _, thread := range threads {
+		if got := niceIn(j.T, thread); got != "" && got != "-10" {
+			j.Errorf("%s: %s: the nice value is %s", what, thread, got)
+		}
+	}
 }
 
 // succeedsNow wants the next upgrade to succeed, and all to be well then.
@@ -304,6 +322,7 @@ func failsAtTheOld(j *jinxed) {
 		{"tells affairs: fail it is too much", "goes on: it is too much"},
 		{"tells affairs: panic oh", "goes on: panic: oh"},
 		{"pauses the media: fail they will not rest", "goes on: they will not rest"},
+		{"pauses the media: panic oh", "goes on: panic: oh"},
 		{"tells places: fail it is too much", "goes on: it is too much"},
 		{"sends legs: fail it is too much", "goes on: it is too much"},
 		{"sends legs: panic oh", "goes on: panic: oh"},

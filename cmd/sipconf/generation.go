@@ -34,6 +34,7 @@ type generation struct {
 	pid     pidFile
 	systemd notifier
 	before  *handover.Line // nil: there is no process before, or it has gone
+	told    bool           // that one knows why this one fails
 	fixed   error          // why nobody can come after it; nil: somebody can
 
 	mu     sync.Mutex
@@ -144,14 +145,13 @@ func receive(line *handover.Line) (handover.Message, error) {
 	return m, err
 }
 
-// fail tells the process before why this one ends; it goes on. Whoever calls it ends.
+// fail tells the process before why this one ends, if there is a reason and it was not told yet; it goes on. Whoever calls it ends.
 func (g *generation) fail(reason error) {
-	if g == nil {
+	if g == nil || g.before == nil || reason == nil || g.told {
 		return
 	}
-	if g.before != nil {
-		g.before.Send(failed, []byte(reason.Error())) // if it cannot be told, it learns from our end
-	}
+	g.told = true
+	g.before.Send(failed, []byte(reason.Error())) // if it cannot be told, it learns from our end
 }
 
 // ready says to the process before that this one is the server from now on; that one ends. It takes no time.

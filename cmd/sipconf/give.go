@@ -81,11 +81,11 @@ func (s *server) pauseAll(ctx context.Context, patient bool) error {
 	return nil
 }
 
-// flush returns when the rooms have told everything that has happened in them. It is logged, and whoever reads the log may have stopped doing so.
+// flush returns when the rooms have told everything that has happened in them.
 func (s *server) flush(most time.Duration) error {
 	err := s.within(most, func() error { s.rooms.Flush(); return nil })
 	if errors.Is(err, errTooLong) {
-		return fmt.Errorf("what has happened in the rooms is not logged within %v: does anybody read the log?", most)
+		return fmt.Errorf("what has happened in the rooms is not told within %v", most)
 	}
 	return err
 }
@@ -118,6 +118,7 @@ func (s *server) resume() {
 		s.still = false
 		s.pace.again()
 		s.engine.Resume()
+		s.collect()
 		s.resumeFirst(len(s.parts()))
 	}
 }
@@ -136,8 +137,7 @@ type giving struct {
 	*speaker
 	*reader
 	media *media.Giving
-	calls int       // how many there are
-	still time.Time // when the media stood still
+	calls int // how many there are
 }
 
 // give hands everything over to the new process, which is at the other end of the line, and says how many calls that is. When the error is nil, the
@@ -161,14 +161,9 @@ func (s *server) give(ctx context.Context, line *handover.Line) (calls int, err 
 	if err = s.within(takeTime+stillTime, g.giveAffairs); err != nil {
 		return 0, slow(ctx, err, takeTime)
 	}
-	s.pace = ownPace()
-	defer uncollected()()
-	line.SetDeadline(time.Now().Add(mediaTime + stillTime))
-	if err := g.silence(); err != nil {
-		return 0, err
-	}
+	s.pace, s.collect = ownPace(), uncollected()
 	line.SetDeadline(time.Now().Add(stillTime))
-	err = s.within(2*stillTime, g.givePlaces) // what it waits for may be waiting for the media
+	err = s.within(mediaTime+stillTime, g.giveSound) // what it waits for may be waiting for the media
 	if err == nil {
 		s.pace.set(0) // the new process goes first
 	}
@@ -225,19 +220,18 @@ func (g *giving) giveAffairs() error {
 	return err
 }
 
-// silence has the media stand still.
-func (g *giving) silence() error {
+// giveSound has the media stand still, and sends the rest.
+func (g *giving) giveSound() error {
 	if err := step("pauses the media", g.speaker.line); err != nil {
 		return err
 	}
 	if err := g.media.Stop(mediaTime); err != nil {
 		return err
 	}
-	g.still = time.Now()
-	return nil
+	return g.givePlaces()
 }
 
-// givePlaces sends the rest, what takes longest to read first. The media stand still, so nothing is logged: whoever reads the log may be slow.
+// givePlaces sends the rest, what takes longest to read first.
 func (g *giving) givePlaces() error {
 	if err := step("sends legs", g.speaker.line); err != nil {
 		return err
@@ -248,5 +242,5 @@ func (g *giving) givePlaces() error {
 	if err := g.flush(stillTime); err != nil { // the keys of the last tick
 		return err
 	}
-	return g.tell(kindPlaces, &places{Rooms: *g.server.rooms.Save(), Office: *g.office.Save(), Still: g.still})
+	return g.tell(kindPlaces, &places{Rooms: *g.server.rooms.Save(), Office: *g.office.Save(), Still: g.media.Still()})
 }

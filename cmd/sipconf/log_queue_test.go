@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// reader reads a log, or does not.
+// slowReader reads a log, or does not.
 type slowReader struct {
 	reads chan struct{} // one for each write that it takes
 	got   strings.Builder

@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 )
@@ -20,11 +19,11 @@ func beNice(value int, log *slog.Logger) {
 	if value == 0 {
 		return
 	}
-	err := eachThread(func(thread int) error {
+	err := eachThread(func(thread int) (bool, error) {
 		if now, err := niceOf(thread); err == nil && now <= value {
-			return nil
+			return false, nil
 		}
-		return syscall.Setpriority(syscall.PRIO_PROCESS, thread, value)
+		return true, syscall.Setpriority(syscall.PRIO_PROCESS, thread, value)
 	})
 	if err != nil {
 		log.Info("the server runs with the priority of every other program, which may make the sound late on a busy machine: "+
@@ -32,8 +31,8 @@ func beNice(value int, log *slog.Logger) {
 	}
 }
 
-// mostNice lets every other program go first.
-const mostNice = 19
+// wayNice makes way for others: a tenth of the time of a program that wants all of it.
+const wayNice = 10
 
 // pace is the nice value of a process that hands over to another one, or takes over from one, while people talk: it has more haste at one time than at another.
 // Of a process that could not have its own value again, it changes nothing; nor does the zero pace.
@@ -50,31 +49,19 @@ func ownPace() pace {
 
 // set has the process go on with a nice value that is not below its own.
 func (p pace) set(value int) {
-	if p.changes {
-		setNice(max(value, p.own))
+	if !p.changes {
+		return
 	}
+	eachThread(func(thread int) (bool, error) {
+		if now, err := niceOf(thread); err != nil || now == max(value, p.own) {
+			return false, nil
+		}
+		return true, syscall.Setpriority(syscall.PRIO_PROCESS, thread, max(value, p.own))
+	})
 }
 
 // again has it go on with its own.
 func (p pace) again() { p.set(p.own) }
-
-func setNice(value int) {
-	eachThread(func(thread int) error { return syscall.Setpriority(syscall.PRIO_PROCESS, thread, value) })
-}
-
-// mayHave says whether a thread that had made way for all others could have that value again.
-func mayHave(value int) bool {
-	may := make(chan bool)
-	go func() {
-		runtime.LockOSThread()                                        // for good: if there is no way back, the thread ends with the goroutine
-		err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, mostNice) // this thread's
-		if err == nil {
-			err = syscall.Setpriority(syscall.PRIO_PROCESS, 0, value)
-		}
-		may <- err == nil
-	}()
-	return <-may
-}
 
 // niceOf is the nice value of a thread; 0: of this one.
 func niceOf(thread int) (int, error) {
@@ -82,13 +69,23 @@ func niceOf(thread int) (int, error) {
 	return 20 - value, err // Linux's answer is 20 less the value
 }
 
-// eachThread does something with each thread, also with those that others have made meanwhile. It ends at the first error, but for that of a thread that has ended.
-func eachThread(do func(thread int) error) error {
-	for range 2 {
+// mostPasses ends a race with threads that make others.
+const mostPasses = 8
+
+// eachThread does something with each thread until none is left with which there is anything to do: others have made some meanwhile. It ends at the first error,
+// but for that of a thread that has ended.
+func eachThread(do func(thread int) (done bool, err error)) error {
+	for range mostPasses {
+		any := false
 		for _, thread := range threads() {
-			if err := do(thread); err != nil && err != syscall.ESRCH {
+			done, err := do(thread)
+			if err != nil && err != syscall.ESRCH {
 				return err
 			}
+			any = any || done
+		}
+		if !any {
+			return nil
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func (c *serveCmd) Run(p *process) error {
 	return err
 }
 
-func (c *serveCmd) serve(p *process, own *generation) error {
+func (c *serveCmd) serve(p *process, own *generation) (err error) {
 	cfg, warnings, err := c.load(p.environ)
 	if err != nil {
 		return err
@@ -55,6 +55,7 @@ func (c *serveCmd) serve(p *process, own *generation) error {
 		newLogger(w, cfg.Log).Warn("lines of this log are lost: nobody has read it for a while", "lines", lost)
 	})
 	defer lines.flush(flushTime)
+	defer func() { own.fail(err) }() // at once: who waits for it does so while nobody hears anything
 	log := newLogger(lines, cfg.Log)
 	for _, warning := range append(warnings, recordingsTrouble(cfg)...) {
 		log.Warn("configuration", "err", warning.String())
@@ -79,8 +80,8 @@ func (c *serveCmd) serve(p *process, own *generation) error {
 	signal.Ignore(syscall.SIGHUP) // there is nothing left to upgrade
 	defer endWithin(endTime)()
 	if own.close() {
-		s.pace.set(mostNice) // what is left to do nobody waits for
 		s.leave()
+		s.pace.set(wayNice) // the kernel still has to take it to pieces
 		return nil
 	}
 	log.Info("ending: no new calls, hanging up", "calls", s.ua.Calls())

@@ -63,6 +63,7 @@ type server struct {
 	still     bool           // paused; of whoever hands over, of whom there is one at a time
 	panicked  atomic.Uint64  // hand-overs, which were survived
 	pace      pace           // likewise
+	collect   func()         // likewise: has garbage collected again
 	silent    time.Time      // since when nobody has heard anything when this one took over; zero: it did not
 	stillFor  time.Duration  // for how long that was
 }
@@ -73,7 +74,7 @@ func newServer(cfg *Config, log *slog.Logger, own *generation) (started *server,
 	var pace pace
 	if own.line() != nil {
 		pace = ownPace()
-		pace.set(mostNice) // it has much to read and to work out, and time for that
+		pace.set(wayNice) // it has much to read and to work out, and time for that
 	}
 	s, sockets, err := prepare(cfg, log, own)
 	if err != nil {
@@ -123,7 +124,7 @@ func prepare(cfg *Config, log *slog.Logger, own *generation) (s *server, sockets
 	}
 	s = &server{
 		log: log, plan: numbers, groups: store, said: said, wired: make(chan struct{}), reads: make(chan struct{}), ending: make(chan struct{}), began: time.Now(),
-		own: own, drainer: newDrainer(),
+		own: own, drainer: newDrainer(), collect: func() {},
 	}
 	s.end = sync.OnceFunc(func() { close(s.ending) })
 	s.trunks, s.isHost = cfg.Trunks, hostsOf(cfg.Menus.Hosts)
