@@ -3,7 +3,7 @@
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build demo test bench pgo prompts lint fuzz tools clean
+.PHONY: build demo test bench upgrades pgo prompts lint fuzz tools clean
 
 build: ## the program, as bin/sipconf
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/sipconf ./cmd/sipconf
@@ -24,6 +24,10 @@ bench: build ## 200 legs in 20 rooms, and three upgrades under 500, with the lim
 	@bin/bench -server-binary bin/sipconf -legs 200 -rooms 20 $(if $(QUICK),-time 6s -bursts 3 -rate 100); kept=$$?; rm -f bin/upgrades.json; \
 	bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -patience 4 -save bin/upgrades.json $(if $(QUICK),-time 5s) || kept=1; \
 	bin/bench -compare -ladder -server-binary bin/sipconf $$(test -f bin/upgrades.json && echo -upgraded bin/upgrades.json) $(if $(QUICK),-quick); exit $$kept
+
+upgrades: build ## three upgrades under 500 legs, with the limits that we promise, in 2 minutes: bench/upgrades.md
+	@$(GO) build -o bin/bench ./bench
+	@bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -patience 4 -chapter bench/upgrades.md
 
 # Whether the limits of the loads are kept does not count here; but a machine that is busy with other things makes a profile of concealment.
 pgo: ## what the compiler goes by, anew (cmd/sipconf/default.pgo): a CPU profile of 500 legs in 50 rooms, all speaking, and in one, one speaking

@@ -52,6 +52,7 @@ type options struct {
 	patience             int // so many times as many, until as many can be judged
 	nextBinary           string
 	save, upgraded       string
+	chapter              string
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -76,6 +77,7 @@ func parseOptions(args []string) (*options, error) {
 	f.IntVar(&o.upgrades, "upgrades", 0, "replace the server that was started so many times, while all speak")
 	f.IntVar(&o.patience, "patience", 1, "up to so many times as many upgrades, until as many can be judged by what is heard: the generator has to be on time")
 	f.StringVar(&o.nextBinary, "upgrade-to", "", "with -upgrades: the sipconf that takes over, by turns with the first one; default: the same")
+	f.StringVar(&o.chapter, "chapter", "", "with -upgrades: write what came of them to this file, with a plot in the folder plots beside it")
 	f.StringVar(&o.save, "save", "", "write the report as JSON to this file as well")
 	f.StringVar(&o.upgraded, "upgraded", "", "with -compare: the file that a run with -upgrades and -save has written, for its chapter of the report")
 	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
@@ -104,6 +106,8 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("rooms %d to %d have not four digits", o.firstRoom, o.firstRoom+o.rooms)
 	case o.softer != 0 && (o.softer < 0 || o.softer > levellingReach || o.talkers > 10 || o.compare):
 		return nil, fmt.Errorf("-softer %g: 0 to %g, with at most 10 talkers in a room, and not for -compare, in which nobody else levels", o.softer, levellingReach)
+	case o.chapter != "" && o.upgrades == 0:
+		return nil, errors.New("-chapter is about upgrades: say how many, with -upgrades")
 	case o.patience < 1 || o.patience > mostUpgrades:
 		return nil, fmt.Errorf("-patience %d: from 1 to %d", o.patience, mostUpgrades)
 	case o.upgrades < 0 || o.upgrades > mostUpgrades || o.upgrades > 0 && (o.server != "" || o.compare):
@@ -139,6 +143,12 @@ func status(args []string) int {
 	}
 	if o.save != "" {
 		if err := saveReport(o.save, report); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 1
+		}
+	}
+	if o.chapter != "" {
+		if err := report.writeChapter(o.chapter, args); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			return 1
 		}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 )
 
 // judge compares with the limits.
@@ -123,6 +127,20 @@ func readReport(path string) (*report, error) {
 		return nil, fmt.Errorf("%s tells of no upgrades", path)
 	}
 	return r, nil
+}
+
+// writeChapter writes the chapter about upgrades by itself.
+func (r *report) writeChapter(path string, args []string) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# sipconf is replaced while all speak\n\nWritten by `go run ./bench %s`, %s; do not edit.\n%s; the generator runs on the same cores.\n"+
+		"[README.md](README.md#upgrades) says what each figure is.\n\n", strings.Join(args, " "), time.Now().Format("2006-01-02 15:04"), machine())
+	r.upgraded(&b)
+	plot := picture{"upgrades.svg", plotUpgrades(r.Upgrades)}
+	fmt.Fprintf(&b, "![%s](plots/%s)\n", plot.chart.title, plot.file)
+	if err := draw(filepath.Join(filepath.Dir(path), "plots"), []picture{plot}); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 // upgraded is the chapter of the report about upgrades.

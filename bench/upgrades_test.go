@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,17 @@ func TestUpgradesAreJudgedAndReported(t *testing.T) {
 	}
 	if !strings.Contains(printed.String(), "upgrade 1") {
 		t.Errorf("no upgrade in:\n%s", &printed)
+	}
+	chapter := filepath.Join(t.TempDir(), "upgrades.md")
+	if err := again.writeChapter(chapter, []string{"-upgrades", "1"}); err != nil {
+		t.Fatal(err)
+	}
+	written, err := os.ReadFile(chapter)
+	if err != nil || !strings.Contains(string(written), text.String()) || !strings.Contains(string(written), "plots/upgrades.svg") {
+		t.Errorf("%v:\n%s", err, written)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(chapter), "plots", "upgrades.svg")); err != nil {
+		t.Error(err)
 	}
 	wantXML(t, plotUpgrades(again.Upgrades).svg())
 	longer := again.Upgrades.During.longer()

@@ -40,6 +40,7 @@ type Loop struct {
 	hands    int     // that it will have
 	first    int64   // its first deadline, of which all others are whole ticks away
 	due      int64   // its next one, as long as it has buses; on the loop only
+	lag      lag
 	ended    chan struct{}
 
 	mu     sync.Mutex
@@ -152,18 +153,18 @@ func (l *Loop) run(alarm *alarm) {
 			l.due = l.soon()
 			continue
 		}
-		deadline := l.due
-		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
+		deadline, lag := l.due, l.lag.next()
+		if missed := (monotonic() - deadline - lag) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))
 			deadline += (missed - catchUp) * int64(frameTime)
 		}
-		alarm.sleepUntil(deadline)
+		alarm.sleepUntil(deadline + lag)
 		began := monotonic()
-		l.clock.woke(began - deadline)
+		l.clock.woke(began - deadline - lag)
 		readWall()
 		l.tick(deadline)
 		ended := monotonic()
-		l.clock.ran(ended-deadline, ended-began)
+		l.clock.ran(ended-deadline-lag, ended-began)
 		l.due = deadline + int64(frameTime)
 		if !l.readMail() {
 			return

@@ -25,7 +25,8 @@ type journal struct {
 	stop    chan struct{}
 	once    sync.Once
 	done    sync.WaitGroup
-	dropped uint64 // how many drops have been logged; the goroutine's own
+	told    atomic.Uint64 // up to this position all events have been told
+	dropped uint64        // how many drops have been logged; the goroutine's own
 	panics  atomic.Uint64
 }
 
@@ -69,6 +70,7 @@ func (j *journal) report() {
 		}
 		j.tell(e)
 	}
+	j.told.Store(j.queue.read)
 	if n := j.queue.dropped.Load(); n != j.dropped {
 		j.log.Warn("room events dropped, the log or its reader is too slow", "events", n-j.dropped)
 		j.dropped = n
@@ -85,6 +87,9 @@ func (j *journal) reportUpTo(position uint64) {
 // flush waits until the events are told that were put before. Those of a journal that is closed have been.
 func (j *journal) flush() {
 	f := flush{upTo: j.queue.written.Load(), done: make(chan struct{})}
+	if j.told.Load() >= f.upTo { // the goroutine need not be woken to say so: an upgrade has no time for that
+		return
+	}
 	select {
 	case j.asked <- f:
 		<-f.done

@@ -292,10 +292,12 @@ func failsAtTheNew(j *jinxed) {
 		{"hears affairs: stop", "goes on: the new process has not read within 2s what it was sent"},
 		{"tells silence: kill", killed},
 		{"tells silence: say gossip", `goes on: "gossip" came, where "silence" should`},
-		{"hears places: kill", killed},
-		{"hears places: fail it knows no such room", "it knows no such room"},
 		{"has legs: kill", killed},
 		{"has legs: fail it has lost one", "goes on: it has lost one"},
+		{"hears rooms: kill", killed},
+		{"hears rooms: fail it knows no such room", "it knows no such room"},
+		{"hears office: kill", killed},
+		{"hears office: fail it knows nobody", "it knows nobody"},
 		{"is furnished: kill", killed},
 		{"is furnished: panic oh", "exit status 2"},
 		{"is furnished: fail too late", "goes on: too late"},
@@ -323,7 +325,8 @@ func failsAtTheOld(j *jinxed) {
 		{"tells affairs: panic oh", "goes on: panic: oh"},
 		{"pauses the media: fail they will not rest", "goes on: they will not rest"},
 		{"pauses the media: panic oh", "goes on: panic: oh"},
-		{"tells places: fail it is too much", "goes on: it is too much"},
+		{"tells rooms: fail it is too much", "goes on: it is too much"},
+		{"tells office: fail it is too much", "goes on: it is too much"},
 		{"sends legs: fail it is too much", "goes on: it is too much"},
 		{"sends legs: panic oh", "goes on: panic: oh"},
 		{"sends legs: say gossip", "came, where"},
@@ -333,7 +336,7 @@ func failsAtTheOld(j *jinxed) {
 	j.most = longestGap + stillTime
 	j.fails("is furnished: stop", "goes on: the new process has got everything, and is not ready 1s later")
 	j.most += stillTime
-	j.fails("tells places: hang", "goes on: it takes too long")
+	j.fails("tells office: hang", "goes on: it takes too long")
 	j.most = 0
 	j.succeedsNow()
 }

@@ -157,11 +157,12 @@ func (s *server) give(ctx context.Context, line *handover.Line) (calls int, err 
 			s.resume()
 		}
 	}()
+	s.collect = uncollected()
 	line.SetDeadline(time.Now().Add(takeTime))
 	if err = s.within(takeTime+stillTime, g.giveAffairs); err != nil {
 		return 0, slow(ctx, err, takeTime)
 	}
-	s.pace, s.collect = ownPace(), uncollected()
+	s.pace = ownPace()
 	line.SetDeadline(time.Now().Add(stillTime))
 	err = s.within(mediaTime+stillTime, g.giveSound) // what it waits for may be waiting for the media
 	if err == nil {
@@ -231,7 +232,7 @@ func (g *giving) giveSound() error {
 	return g.givePlaces()
 }
 
-// givePlaces sends the rest, what takes longest to read first.
+// givePlaces sends the rest, piece by piece: while the new process reads one, the next is written.
 func (g *giving) givePlaces() error {
 	if err := step("sends legs", g.speaker.line); err != nil {
 		return err
@@ -242,5 +243,8 @@ func (g *giving) givePlaces() error {
 	if err := g.flush(stillTime); err != nil { // the keys of the last tick
 		return err
 	}
-	return g.tell(kindPlaces, &places{Rooms: *g.server.rooms.Save(), Office: *g.office.Save(), Still: g.media.Still()})
+	if err := g.tell(kindRooms, &places{Rooms: *g.server.rooms.Save()}); err != nil {
+		return err
+	}
+	return g.tell(kindOffice, &places{Office: *g.office.Save(), Still: g.media.Still()})
 }

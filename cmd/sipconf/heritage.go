@@ -49,7 +49,8 @@ const (
 	kindStop     = "stop"     // new: it has all that can be had while everything goes on
 	kindAffairs  = "affairs"  // old: it is at rest, but for the media; with the connections
 	kindSilence  = "silence"  // new: it has understood them
-	kindPlaces   = "places"   // old: the media stand still, and what they are has been said
+	kindRooms    = "rooms"    // old: the media stand still, and what they are has been said; places.Rooms
+	kindOffice   = "office"   // old: the rest of the places
 )
 
 // speaker writes messages to a line.

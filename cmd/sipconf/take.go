@@ -63,7 +63,7 @@ func take(line *handover.Line, cfg media.Config, pace pace) (left *legacy, err e
 	return left, nil
 }
 
-// takePlaces takes the rest, for which nobody hears anything: as little as can be is done between here and the end.
+// takePlaces takes the rest but for the attendants, for which nobody hears anything: as little as can be is done between here and the end.
 func (l *legacy) takePlaces() (err error) {
 	defer l.taking.Close()
 	if err := l.taking.Drafts(); err != nil {
@@ -79,8 +79,16 @@ func (l *legacy) takePlaces() (err error) {
 	if err := step("has legs", l.says.line); err != nil {
 		return err
 	}
-	if _, err := l.hears.expect(kindPlaces, &l.Places); err != nil {
+	if _, err := l.hears.expect(kindRooms, &l.Places); err != nil {
 		return fmt.Errorf("take the rooms over: %w", err)
+	}
+	return nil
+}
+
+// takeOffice takes the last piece.
+func (l *legacy) takeOffice() error {
+	if _, err := l.hears.expect(kindOffice, &l.Places); err != nil {
+		return fmt.Errorf("take the attendants over: %w", err)
 	}
 	return nil
 }
@@ -149,6 +157,9 @@ func (s *server) restore(cfg *Config, left *legacy) (err error) {
 	}
 	if s.people, err = s.rooms.Restore(&left.Places.Rooms, restored[rooms.Call](s), cfg.Recordings.goesOn); err != nil {
 		return fmt.Errorf("restore the rooms: %w", err)
+	}
+	if err := left.takeOffice(); err != nil {
+		return err
 	}
 	s.office.Restore(&left.Places.Office, restored[attendant.Call](s), func(id string) *rooms.Participant { return s.people[id] })
 	s.rosters.restore(left.Affairs.Former)
