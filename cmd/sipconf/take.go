@@ -50,7 +50,6 @@ func take(line *handover.Line, cfg media.Config, pace pace) (left *legacy, err e
 		return left, err
 	}
 	growHeap(left.taking.Legs() * takenMemory)
-	left.pace.set(0) // whoever calls now waits
 	if err := left.says.tell(kindStop, nil); err != nil {
 		return left, err
 	}
