@@ -22,12 +22,12 @@ test: tools ## everything, with the race detector; ends with a list of what was 
 bench: build ## 200 legs in 20 rooms, and three upgrades under 500, with the limits that we promise; then sipconf beside a bare loop and ConfBridge: bench/report.md
 	@$(GO) build -o bin/bench ./bench
 	@bin/bench -server-binary bin/sipconf -legs 200 -rooms 20 $(if $(QUICK),-time 6s -bursts 3 -rate 100); kept=$$?; rm -f bin/upgrades.json; \
-	bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -patience 4 -save bin/upgrades.json $(if $(QUICK),-time 5s) || kept=1; \
+	bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -save bin/upgrades.json $(if $(QUICK),-time 5s) || kept=1; \
 	bin/bench -compare -ladder -server-binary bin/sipconf $$(test -f bin/upgrades.json && echo -upgraded bin/upgrades.json) $(if $(QUICK),-quick); exit $$kept
 
-upgrades: build ## three upgrades under 500 legs, with the limits that we promise, in 2 minutes: bench/upgrades.md
+upgrades: build ## three upgrades under 500 legs, with the limits that we promise, in a minute: bench/upgrades.md
 	@$(GO) build -o bin/bench ./bench
-	@bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -patience 4 -chapter bench/upgrades.md
+	@bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -chapter bench/upgrades.md
 
 # Whether the limits of the loads are kept does not count here; but a machine that is busy with other things makes a profile of concealment.
 pgo: ## what the compiler goes by, anew (cmd/sipconf/default.pgo): a CPU profile of 500 legs in 50 rooms, all speaking, and in one, one speaking

@@ -49,7 +49,6 @@ type options struct {
 	report, note         string
 	limits               limits
 	upgrades             int
-	patience             int // so many times as many, until as many can be judged
 	nextBinary           string
 	save, upgraded       string
 	chapter              string
@@ -75,7 +74,6 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.keep, "keep", false, "keep the configuration and the log of the server that was started")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.IntVar(&o.upgrades, "upgrades", 0, "replace the server that was started so many times, while all speak")
-	f.IntVar(&o.patience, "patience", 1, "up to so many times as many upgrades, until as many can be judged by what is heard: the generator has to be on time")
 	f.StringVar(&o.nextBinary, "upgrade-to", "", "with -upgrades: the sipconf that takes over, by turns with the first one; default: the same")
 	f.StringVar(&o.chapter, "chapter", "", "with -upgrades: write what came of them to this file, with a plot in the folder plots beside it")
 	f.StringVar(&o.save, "save", "", "write the report as JSON to this file as well")
@@ -108,8 +106,6 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("-softer %g: 0 to %g, with at most 10 talkers in a room, and not for -compare, in which nobody else levels", o.softer, levellingReach)
 	case o.chapter != "" && o.upgrades == 0:
 		return nil, errors.New("-chapter is about upgrades: say how many, with -upgrades")
-	case o.patience < 1 || o.patience > mostUpgrades:
-		return nil, fmt.Errorf("-patience %d: from 1 to %d", o.patience, mostUpgrades)
 	case o.upgrades < 0 || o.upgrades > mostUpgrades || o.upgrades > 0 && (o.server != "" || o.compare):
 		return nil, fmt.Errorf("%d upgrades: up to %d, of a server that bench starts, and not for -compare", o.upgrades, mostUpgrades)
 	case o.time < 5*time.Second || o.time > time.Hour || o.rate <= 0 || o.rate > 1000 || o.bursts < 0 || o.bursts > 1000:

@@ -11,7 +11,6 @@ import (
 // upgrades are what came of a server's replacements while all spoke. Times are milliseconds.
 type upgrades struct {
 	Each     []upgrade
-	Wanted   int      // how many of them should be judged
 	Versions []string // of the processes, as their log says
 
 	// From before the first until after the last.
@@ -42,9 +41,9 @@ type upgrade struct {
 	Calm, During second
 }
 
-// judged says that what was heard is the server's doing. When the generator's own packets come late, or have come late before, so that the server is still making up for
-// it, it is not.
-func (u *upgrade) judged() bool {
+// punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, breaks are not the
+// server's doing.
+func (u *upgrade) punctual() bool {
 	return u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
 }
 
@@ -86,7 +85,6 @@ func distributionOf(h *phone.Histogram) distribution {
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
 	restTime     = time.Second            // between an upgrade and that
-	settleTime   = 5 * time.Second        // likewise, when packets have come late: within that time the server is back at its least delay
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
 	mostUpgrades = 20
@@ -111,10 +109,9 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	own, _ := use(os.Getpid())
 	busy, _ := machineBusy()
 	var calm, during phone.Histogram
-	u.Wanted = l.o.upgrades
-	for n, rest := 1, restTime; u.judged() < u.Wanted && n <= l.o.patience*u.Wanted; n++ {
+	for n := 1; n <= l.o.upgrades; n++ {
 		late := l.pump.Stats().Late
-		if err := pause(ctx, rest); err != nil {
+		if err := pause(ctx, restTime); err != nil {
 			return err
 		}
 		late = l.pump.Stats().Late - late
@@ -123,9 +120,6 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 			return err
 		}
 		one.LateBefore = late
-		if rest = restTime; !one.judged() {
-			rest = settleTime
-		}
 		u.TicksSkipped += one.Calm.Skipped + one.During.Skipped
 		u.Each = append(u.Each, one)
 		say("upgrade %d took %.0f ms; gaps p99 %.1f ms and longest %.1f ms, before it %.1f and %.1f", n, one.Took, one.During.P99, one.During.Max, one.Calm.P99, one.Calm.Max)

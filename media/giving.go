@@ -134,8 +134,6 @@ func (g *Giving) batch(legs []*Leg, last bool) error {
 // Drafts sends what State need not send, unless it changes until then: while the mixing goes on, and as short a time before State as can be.  From then on the
 // ticks fall behind, until Resume.
 func (g *Giving) Drafts() error {
-	g.engine.fallBehind()
-	g.behind = time.Now().Add(lagTime)
 	g.drafts = make(map[netip.AddrPort]draft, len(g.sent))
 	drafts, err := g.engine.drafts(len(g.sent))
 	if err != nil {
@@ -143,6 +141,10 @@ func (g *Giving) Drafts() error {
 	}
 	for _, d := range drafts {
 		g.drafts[d.Local] = d
+	}
+	if len(drafts) > 0 { // else nobody hears anything
+		g.engine.fallBehind()
+		g.behind = time.Now().Add(lagTime)
 	}
 	for {
 		n := min(len(drafts), draftsEach)
