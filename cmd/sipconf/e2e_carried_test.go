@@ -332,8 +332,9 @@ func aKeyInTheMiddle(c *carried) (moment, end func()) {
 	c.pressesAll(kurt, "*")
 	released, letGo := make(chan error, 1), time.Time{}
 	return func() {
-			ctx := c.soon()
 			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // a machine that leaves packets out takes more than 8 s for it
+				defer cancel()
 				err := kurt.PressKeys(ctx, "2", phone.DTMF{Length: 8 * time.Second})
 				letGo = time.Now()
 				released <- err
