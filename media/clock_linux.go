@@ -45,7 +45,6 @@ func readWall() {
 type alarm struct {
 	file     *os.File
 	conn     syscall.RawConn
-	phase    int64 // of its expiries, within 20 ms
 	deadline int64
 	due      func(uintptr) bool // passed, as a value made once: a method value allocates
 	expiries [8]byte
@@ -57,9 +56,10 @@ func newAlarm(first int64) (*alarm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the timer of a media loop: %w", noDescriptors(err))
 	}
-	a := &alarm{file: os.NewFile(uintptr(fd), "timerfd"), phase: first % int64(frameTime)}
+	a := &alarm{file: os.NewFile(uintptr(fd), "timerfd")}
 	a.due = a.passed
-	if err = set(fd, first); err == nil {
+	spec := unix.ItimerSpec{Interval: unix.NsecToTimespec(int64(frameTime)), Value: unix.NsecToTimespec(first)}
+	if err = unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME, &spec, nil); err == nil {
 		a.conn, err = a.file.SyscallConn()
 	}
 	if err != nil {
@@ -69,19 +69,9 @@ func newAlarm(first int64) (*alarm, error) {
 	return a, nil
 }
 
-// set has a timer expire every 20 ms from then on.
-func set(fd int, first int64) error {
-	spec := unix.ItimerSpec{Interval: unix.NsecToTimespec(int64(frameTime)), Value: unix.NsecToTimespec(first)}
-	return unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME, &spec, nil)
-}
-
-// sleepUntil waits for the deadline.  One that is not a whole number of ticks after the last costs a system call more.
+// sleepUntil waits for the deadline, which is a whole number of ticks after the first.
 func (a *alarm) sleepUntil(deadline int64) {
 	a.deadline = deadline
-	if phase := deadline % int64(frameTime); phase != a.phase {
-		a.phase = phase
-		a.conn.Control(func(fd uintptr) { set(int(fd), deadline) })
-	}
 	// Read asks due, parks the goroutine until the descriptor becomes ready, and asks again.  An expiry that falls before
 	// the parking makes due true.
 	if err := a.conn.Read(a.due); err != nil {

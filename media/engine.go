@@ -82,9 +82,6 @@ func start(cfg Config, im *EngineImage) (*Engine, error) {
 			return nil, err
 		}
 		loop.number = i // before anybody sees it
-		if im != nil && i < len(im.Lags) {
-			loop.lag.now = im.Lags[i]
-		}
 		e.loops = append(e.loops, loop)
 	}
 	e.reporter = startReporter(e, e.halt)

@@ -5,7 +5,6 @@ import "time"
 // EngineImage is what an engine knows besides its legs, written down while it is paused.  Plain data, for encoding/gob.
 type EngineImage struct {
 	Due   []int64 // the next deadline of each loop, on the machine's monotonic clock, in nanoseconds
-	Lags  []int64 // by how much the ticks of each are behind their deadlines, in nanoseconds
 	Ports PortsImage
 	Past  LegStats // of the legs that are closed
 }
@@ -31,7 +30,7 @@ const goneMost = time.Minute
 func (e *Engine) Save() EngineImage {
 	im := EngineImage{Ports: e.ports.save(time.Now(), monotonic())}
 	for _, l := range e.loops {
-		im.Due, im.Lags = append(im.Due, l.next()), append(im.Lags, l.lag.now)
+		im.Due = append(im.Due, l.next())
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -67,7 +67,6 @@ type Giving struct {
 	sent   map[*Leg]bool            // its sockets are with the other process
 	drafts map[netip.AddrPort]draft // are with the other process
 	told   map[*Leg]bool            // and so is what it is; nil: none yet
-	behind time.Time                // when the ticks are as far behind as they should be
 	still  time.Time                // when the last loop stopped that Stop has stopped
 	parcel parcel                   // of the legs that are being sent
 	buffer bytes.Buffer
@@ -131,8 +130,7 @@ func (g *Giving) batch(legs []*Leg, last bool) error {
 	return g.send(kindSockets, &p, fds...)
 }
 
-// Drafts sends what State need not send, unless it changes until then: while the mixing goes on, and as short a time before State as can be.  From then on the
-// ticks fall behind, until Resume.
+// Drafts sends what State need not send, unless it changes until then: while the mixing goes on, and as short a time before State as can be.
 func (g *Giving) Drafts() error {
 	g.drafts = make(map[netip.AddrPort]draft, len(g.sent))
 	drafts, err := g.engine.drafts(len(g.sent))
@@ -141,10 +139,6 @@ func (g *Giving) Drafts() error {
 	}
 	for _, d := range drafts {
 		g.drafts[d.Local] = d
-	}
-	if len(drafts) > 0 { // else nobody hears anything
-		g.engine.fallBehind()
-		g.behind = time.Now().Add(lagTime)
 	}
 	for {
 		n := min(len(drafts), draftsEach)
@@ -182,7 +176,6 @@ func (g *Giving) Stop(within time.Duration) error {
 	if err := g.begin(); err != nil {
 		return fmt.Errorf("hand the legs over: %w", err)
 	}
-	time.Sleep(time.Until(g.behind))
 	return g.engine.pause(within, func(l *Loop) error {
 		g.still = time.Now()
 		return g.legs(func(leg *Leg) bool { return leg.belongsTo(l) }, false)

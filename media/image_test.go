@@ -75,7 +75,6 @@ var carried = map[string]string{
 	"ports.used":   "LegImage.Local",
 	"Loop.first":   "EngineImage.Due",
 	"Loop.due":     "EngineImage.Due",
-	"Loop.lag":     "EngineImage.Lags",
 }
 
 // anew are the fields that are not written down, and why.

@@ -40,7 +40,6 @@ type Loop struct {
 	hands    int     // that it will have
 	first    int64   // its first deadline, of which all others are whole ticks away
 	due      int64   // its next one, as long as it has buses; on the loop only
-	lag      lag
 	ended    chan struct{}
 
 	mu     sync.Mutex
@@ -153,18 +152,18 @@ func (l *Loop) run(alarm *alarm) {
 			l.due = l.soon()
 			continue
 		}
-		deadline, lag := l.due, l.lag.next()
-		if missed := (monotonic() - deadline - lag) / int64(frameTime); missed > catchUp {
+		deadline := l.due
+		if missed := (monotonic() - deadline) / int64(frameTime); missed > catchUp {
 			l.clock.skipped.Add(uint64(missed - catchUp))
 			deadline += (missed - catchUp) * int64(frameTime)
 		}
-		alarm.sleepUntil(deadline + lag)
+		alarm.sleepUntil(deadline)
 		began := monotonic()
-		l.clock.woke(began - deadline - lag)
+		l.clock.woke(began - deadline)
 		readWall()
 		l.tick(deadline)
 		ended := monotonic()
-		l.clock.ran(ended-deadline-lag, ended-began)
+		l.clock.ran(ended-deadline, ended-began)
 		l.due = deadline + int64(frameTime)
 		if !l.readMail() {
 			return

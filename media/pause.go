@@ -123,7 +123,6 @@ func lastRound(phases []int64, now int64) int64 {
 
 // Resume ends a pause: every loop goes on at the deadline at which it would have gone on.  An engine that is not paused is left alone.
 func (e *Engine) Resume() {
-	e.catchUpAgain()
 	e.mu.Lock()
 	h := e.halt
 	e.halt = nil
