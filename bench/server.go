@@ -231,23 +231,37 @@ func use(pid int) (usage, bool) {
 // machineBusy is the time that all processors of the machine were not idle, and that the hypervisor took (proc(5), stat);
 // false without /proc.
 func machineBusy() (busy time.Duration, known bool) {
+	times, known := machineTimes()
+	for i, spent := range times {
+		if i != 3 && i != 4 { // idle, waiting for a disk
+			busy += spent
+		}
+	}
+	return busy, known
+}
+
+// machineStolen is what the hypervisor took of that; 0 without /proc.
+func machineStolen() time.Duration {
+	times, _ := machineTimes()
+	return times[7]
+}
+
+// machineTimes are the first columns of all processors together, from user time to what was stolen (proc(5), stat).
+func machineTimes() (times [8]time.Duration, known bool) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, false
+		return times, false
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	fields := strings.Fields(line)
-	if len(fields) < 9 {
-		return 0, false
+	if len(fields) <= len(times) {
+		return times, false
 	}
-	for i, field := range fields[1:9] {
-		if i == 3 || i == 4 { // idle, waiting for a disk
-			continue
-		}
-		n, _ := strconv.ParseInt(field, 10, 64)
-		busy += time.Duration(n) * clockTick
+	for i := range times {
+		n, _ := strconv.ParseInt(fields[1+i], 10, 64)
+		times[i] = time.Duration(n) * clockTick
 	}
-	return busy, true
+	return times, true
 }
 
 // phonesAddr is where the phones are; port 0.

@@ -41,10 +41,15 @@ type upgrade struct {
 	Calm, During second
 }
 
+// undisturbed says that the machine was there for us. When the hypervisor gives its processors to others, everybody on it is late by as much.
+func (u *upgrade) undisturbed() bool {
+	return u.Calm.Stolen <= mostStolen && u.During.Stolen <= mostStolen
+}
+
 // punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, breaks are not the
 // server's doing.
 func (u *upgrade) punctual() bool {
-	return u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
+	return u.undisturbed() && u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
 }
 
 // second is what happened in a second, or as long as an upgrade took: in all ears together, and in the server.
@@ -54,6 +59,7 @@ type second struct {
 	Concealed, Discarded float64 // seconds of sound
 	Skipped              int64   // ticks that the server left out, for it came too late
 	LateBeats            uint64  // of the generator, by more than 5 ms
+	Stolen               float64 // milliseconds of the machine's processors that the hypervisor gave to others; all of them together
 }
 
 // gaps between packets.
@@ -84,10 +90,12 @@ func distributionOf(h *phone.Histogram) distribution {
 
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
-	restTime     = time.Second            // between an upgrade and that
+	restTime     = time.Second            // between an upgrade and that, at least
+	mostRest     = 30 * time.Second       // at most, if the machine is not there for us
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
 	mostUpgrades = 20
+	mostStolen   = 10 // milliseconds: the kernel counts by so much
 )
 
 // earTime is how much of what is heard is kept for an upgrade.
@@ -110,11 +118,10 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	busy, _ := machineBusy()
 	var calm, during phone.Histogram
 	for n := 1; n <= l.o.upgrades; n++ {
-		late := l.pump.Stats().Late
-		if err := pause(ctx, restTime); err != nil {
+		late, err := l.rest(ctx)
+		if err != nil {
 			return err
 		}
-		late = l.pump.Stats().Late - late
 		one, err := l.upgradeOnce(ctx, n, &calm, &during)
 		if err != nil {
 			return err
@@ -152,6 +159,20 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	return nil
 }
 
+// rest lets some time go by between two upgrades, and goes on with that for a while if the hypervisor gives the machine to others just now. It says how
+// many of the generator's beats were late in the end.
+func (l *load) rest(ctx context.Context) (late uint64, err error) {
+	for patience := time.Now().Add(mostRest); ; {
+		late, stolen := l.pump.Stats().Late, machineStolen()
+		if err := pause(ctx, restTime); err != nil {
+			return 0, err
+		}
+		if milliseconds(machineStolen()-stolen) <= mostStolen || time.Now().After(patience) {
+			return l.pump.Stats().Late - late, nil
+		}
+	}
+}
+
 // upgradeOnce is one upgrade and the second before it.
 func (l *load) upgradeOnce(ctx context.Context, n int, calm, during *phone.Histogram) (one upgrade, err error) {
 	told, start := l.server.metrics(ctx), l.glance()
@@ -174,6 +195,7 @@ func (l *load) upgradeOnce(ctx context.Context, n int, calm, during *phone.Histo
 	toldAfter := l.server.metrics(ctx)
 	one.Took, one.Calm, one.During = milliseconds(took), secondOf(quiet, toldBefore.since(told)), secondOf(upset, toldAfter.since(toldBefore))
 	one.Calm.LateBeats, one.During.LateBeats = before.late-start.late, after.late-before.late
+	one.Calm.Stolen, one.During.Stolen = milliseconds(before.stolen-start.stolen), milliseconds(after.stolen-before.stolen)
 	one.Calm.Breaks, one.During.Breaks = l.breaks(start, before, after)
 	return one, nil
 }
@@ -183,10 +205,11 @@ type moment struct {
 	gaps      phone.Histogram // of all legs since the last reset
 	positions []int64         // of each leg's ear
 	late      uint64          // beats of the generator
+	stolen    time.Duration   // by the hypervisor
 }
 
 func (l *load) glance() *moment {
-	m := &moment{positions: make([]int64, len(l.legs)), late: l.pump.Stats().Late}
+	m := &moment{positions: make([]int64, len(l.legs)), late: l.pump.Stats().Late, stolen: machineStolen()}
 	for i, leg := range l.legs {
 		m.positions[i] = leg.call.Mark(&m.gaps)
 	}

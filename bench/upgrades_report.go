@@ -18,7 +18,8 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 	broken(u.Duplicates > 0, "upgrades: %d packets twice", u.Duplicates)
 	broken(u.ManySSRCs > 0, "upgrades: %d legs heard not exactly one SSRC", u.ManySSRCs)
 	broken(u.TSJumps > 0, "upgrades: %d times the timestamps jumped", u.TSJumps)
-	broken(l.upgradeGap >= 0 && u.During.Gaps.Max > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", u.During.Gaps.Max, l.upgradeGap)
+	broken(u.undisturbed() == 0, "upgrades: during none of %d was the machine there for us: its hypervisor gave it to others", len(u.Each))
+	broken(l.upgradeGap >= 0 && u.longest() > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", u.longest(), l.upgradeGap)
 	broken(l.upgradeMore >= 0 && u.slower() > milliseconds(l.upgradeMore), "upgrades: p99 of the gaps %.1f ms over that of the second before, limit %s", u.slower(), l.upgradeMore)
 	broken(l.upgradeTime >= 0 && u.slowest() > milliseconds(l.upgradeTime), "upgrades: one took %.0f ms, limit %s", u.slowest(), l.upgradeTime)
 	breaks, _ := u.breaks()
@@ -28,10 +29,32 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 // lost is packets lost in both directions.
 func (u *upgrades) lost() int64 { return int64(u.LostDown) + max(0, u.LostUp) }
 
+// undisturbed is how many were; in those gaps are judged.
+func (u *upgrades) undisturbed() (n int) {
+	for _, one := range u.Each {
+		if one.undisturbed() {
+			n++
+		}
+	}
+	return n
+}
+
+// longest is the longest gap.
+func (u *upgrades) longest() (ms float64) {
+	for _, one := range u.Each {
+		if one.undisturbed() {
+			ms = max(ms, one.During.Max)
+		}
+	}
+	return ms
+}
+
 // slower is by how much the p99 of the gaps was longer in the worst second with an upgrade than in the second before it.
 func (u *upgrades) slower() (ms float64) {
 	for _, one := range u.Each {
-		ms = max(ms, one.During.P99-one.Calm.P99)
+		if one.undisturbed() {
+			ms = max(ms, one.During.P99-one.Calm.P99)
+		}
 	}
 	return ms
 }
@@ -55,8 +78,8 @@ func (u *upgrades) slowest() (ms float64) {
 }
 
 func (s second) String() string {
-	return fmt.Sprintf("gaps p50 %.2f ms, p99 %.2f ms, max %.2f ms; %d breaks in the tones; %.2f s made up, %.2f s cut out, %d ticks left out; %d beats of the generator late",
-		s.P50, s.P99, s.Max, s.Breaks, s.Concealed, s.Discarded, s.Skipped, s.LateBeats)
+	return fmt.Sprintf("gaps p50 %.2f ms, p99 %.2f ms, max %.2f ms; %d breaks in the tones; %.2f s made up, %.2f s cut out, %d ticks left out; %d beats of the generator late, %.0f ms stolen from the machine",
+		s.P50, s.P99, s.Max, s.Breaks, s.Concealed, s.Discarded, s.Skipped, s.LateBeats, s.Stolen)
 }
 
 // rows are those of the report.
@@ -127,7 +150,8 @@ func (r *report) upgraded(w io.Writer) {
 	u := r.Upgrades
 	breaks, punctual := u.breaks()
 	fmt.Fprintf(w, "## Upgrade while all speak\n\n%d legs in %d rooms, all speaking; the server is replaced %d times in a row by `sipconf ctl upgrade --wait`. "+
-		"Breaks in the tones are the server's if the generator's own packets were on time, also in the seconds before: in %d of them.\n\n", r.Legs, r.Rooms, len(u.Each), punctual)
+		"Gaps are judged if the hypervisor has left us the machine, in both seconds: %d of them. "+
+		"Breaks in the tones are the server's if the generator's own packets were on time, too, also in the seconds before: in %d.\n\n", r.Legs, r.Rooms, len(u.Each), u.undisturbed(), punctual)
 	if u.doubtful() {
 		fmt.Fprintf(w, "CAUTION: %.0f %% of a core was busy with other things, and the generator left out %d beats. Repeat the run on an idle machine before you believe it.\n\n",
 			u.OthersCPU, u.GeneratorSkipped)
@@ -137,36 +161,47 @@ func (r *report) upgraded(w io.Writer) {
 		what     string
 		most     float64
 		measured float64
+		judged   int // upgrades
 	}{
-		{"packets lost, in both directions", 0, float64(u.lost())},
-		{"packets not sent", 0, float64(u.NotSent)},
-		{"packets twice, timestamps that jump, second SSRCs", 0, float64(u.Duplicates+u.TSJumps) + float64(u.ManySSRCs)},
-		{"calls dropped", 0, float64(len(r.Dropped))},
-		{"longest gap in the seconds with an upgrade, ms", 60, u.During.Gaps.Max},
-		{"p99 of the gaps beyond that of the second before, the worst, ms", 5, u.slower()},
-		{"breaks in the tones in all ears, in the seconds in which the generator was on time", 0, float64(breaks)},
-		{"from the command until its end, the slowest, ms", 1000, u.slowest()},
+		{"packets lost, in both directions", 0, float64(u.lost()), len(u.Each)},
+		{"packets not sent", 0, float64(u.NotSent), len(u.Each)},
+		{"packets twice, timestamps that jump, second SSRCs", 0, float64(u.Duplicates+u.TSJumps) + float64(u.ManySSRCs), len(u.Each)},
+		{"calls dropped", 0, float64(len(r.Dropped)), len(u.Each)},
+		{"longest gap in the seconds with an upgrade, ms", 60, u.longest(), u.undisturbed()},
+		{"p99 of the gaps beyond that of the second before, the worst, ms", 5, u.slower(), u.undisturbed()},
+		{"breaks in the tones in all ears, in the seconds in which the generator was on time", 0, float64(breaks), punctual},
+		{"from the command until its end, the slowest, ms", 1000, u.slowest(), len(u.Each)},
 	} {
 		verdict := kept
-		if one.measured > one.most {
+		switch {
+		case one.judged == 0:
+			verdict = "NOT JUDGED"
+		case one.measured > one.most:
 			verdict = "NOT KEPT"
 		}
 		fmt.Fprintf(w, "| %s | at most %g | %.4g | %s |\n", one.what, one.most, one.measured, verdict)
 	}
-	fmt.Fprint(w, "\n| | took, ms | media still, ms | | gaps p50, ms | p99, ms | longest, ms | breaks in the tones | sound made up, s | cut out, s | late beats of the generator | on time, also before |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "\n| | took, ms | media still, ms | | gaps p50, ms | p99, ms | longest, ms | breaks in the tones | sound made up, s | cut out, s | late beats of the generator | stolen from the machine, ms | judged |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i, one := range u.Each {
-		onTime := "yes"
-		if !one.punctual() {
-			onTime = "no"
-		}
-		fmt.Fprintf(w, "| upgrade %d | %.0f | %.1f | with it | %s | %s |\n| | | | the second before | %s | |\n", i+1, one.Took, one.Still, one.During.cells(), onTime, one.Calm.cells())
+		fmt.Fprintf(w, "| upgrade %d | %.0f | %.1f | with it | %s | %s |\n| | | | the second before | %s | |\n", i+1, one.Took, one.Still, one.During.cells(), one.judged(), one.Calm.cells())
 	}
 	fmt.Fprintf(w, "\nFrom before the first until after the last: %d packets to the phones, and %d to the server, of %d legs by its RTCP.\nOf the processes %s.\n\n",
 		u.PacketsHeard, u.PacketsSent, u.Reporting, u.processes())
 }
 
 func (s second) cells() string {
-	return fmt.Sprintf("%.2f | %.2f | %.2f | %d | %.2f | %.2f | %d", s.P50, s.P99, s.Max, s.Breaks, s.Concealed, s.Discarded, s.LateBeats)
+	return fmt.Sprintf("%.2f | %.2f | %.2f | %d | %.2f | %.2f | %d | %.0f", s.P50, s.P99, s.Max, s.Breaks, s.Concealed, s.Discarded, s.LateBeats, s.Stolen)
+}
+
+// judged is what of an upgrade is.
+func (u *upgrade) judged() string {
+	switch {
+	case !u.undisturbed():
+		return "nothing"
+	case !u.punctual():
+		return "gaps"
+	}
+	return "all"
 }
 
 // plotUpgrades puts the gaps with and without an upgrade side by side.
