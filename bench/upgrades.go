@@ -46,10 +46,10 @@ func (u *upgrade) undisturbed() bool {
 	return u.Calm.Stolen <= mostStolen && u.During.Stolen <= mostStolen
 }
 
-// punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, breaks are not the
-// server's doing.
+// punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, as breaks
+// in the second before show too, breaks are not the server's doing.
 func (u *upgrade) punctual() bool {
-	return u.undisturbed() && u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
+	return u.undisturbed() && u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0 && u.Calm.Breaks == 0
 }
 
 // second is what happened in a second, or as long as an upgrade took: in all ears together, and in the server.
@@ -91,7 +91,8 @@ func distributionOf(h *phone.Histogram) distribution {
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
 	restTime     = time.Second            // between an upgrade and that, at least
-	mostRest     = 30 * time.Second       // at most, if the machine is not there for us
+	settleTime   = 5 * time.Second        // within which a jitter buffer is at rest again
+	mostRest     = 30 * time.Second       // how long an upgrade waits for that
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
 	mostUpgrades = 20
@@ -159,15 +160,19 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	return nil
 }
 
-// rest lets some time go by between two upgrades, and goes on with that for a while if the hypervisor gives the machine to others just now. It says how
-// many of the generator's beats were late in the end.
+// rest lets a second go by between two upgrades. If the hypervisor has given the machine to others in it, it waits until that has not been so for settleTime,
+// but not for ever. It says how many of the generator's beats were late in the last second.
 func (l *load) rest(ctx context.Context) (late uint64, err error) {
-	for patience := time.Now().Add(mostRest); ; {
+	since, patience := time.Time{}, time.Now().Add(mostRest) // since when the machine is there for us; zero: it has been all along
+	for {
 		late, stolen := l.pump.Stats().Late, machineStolen()
 		if err := pause(ctx, restTime); err != nil {
 			return 0, err
 		}
-		if milliseconds(machineStolen()-stolen) <= mostStolen || time.Now().After(patience) {
+		if milliseconds(machineStolen()-stolen) > mostStolen {
+			since = time.Now()
+		}
+		if time.Since(since) >= settleTime || time.Now().After(patience) {
 			return l.pump.Stats().Late - late, nil
 		}
 	}

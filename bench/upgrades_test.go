@@ -211,6 +211,7 @@ func TestWhatOthersDoIsNotJudged(t *testing.T) {
 		"late with it":     {upgrade{During: late}, "gaps"},
 		"late before":      {upgrade{Calm: second{LateBeats: 1}, During: broken}, "gaps"},
 		"late before that": {upgrade{LateBefore: 1, During: broken}, "gaps"},
+		"not at rest":      {upgrade{Calm: second{Breaks: 1}, During: broken}, "gaps"},
 		"stolen with it":   {upgrade{During: stolen}, "nothing"},
 		"stolen before":    {upgrade{Calm: second{Stolen: mostStolen + 10}, During: broken}, "nothing"},
 		"on time":          {upgrade{Calm: second{Stolen: mostStolen}, During: broken}, "all"},
