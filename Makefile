@@ -22,10 +22,10 @@ test: tools ## everything, with the race detector; ends with a list of what was 
 bench: build ## 200 legs in 20 rooms, and three upgrades under 500, with the limits that we promise; then sipconf beside a bare loop and ConfBridge: bench/report.md
 	@$(GO) build -o bin/bench ./bench
 	@bin/bench -server-binary bin/sipconf -legs 200 -rooms 20 $(if $(QUICK),-time 6s -bursts 3 -rate 100); kept=$$?; rm -f bin/upgrades.json; \
-	bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -save bin/upgrades.json $(if $(QUICK),-time 5s) || kept=1; \
+	bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -save bin/upgrades.json $(if $(QUICK),-time 5s -patience 1s) || kept=1; \
 	bin/bench -compare -ladder -server-binary bin/sipconf $$(test -f bin/upgrades.json && echo -upgraded bin/upgrades.json) $(if $(QUICK),-quick); exit $$kept
 
-upgrades: build ## three upgrades under 500 legs, with the limits that we promise, in a minute: bench/upgrades.md
+upgrades: build ## three upgrades under 500 legs, with the limits that we promise, in a minute or, on a busy machine, three: bench/upgrades.md
 	@$(GO) build -o bin/bench ./bench
 	@bin/bench -server-binary bin/sipconf -legs 500 -rooms 50 -rate 200 -bursts 0 -upgrades 3 -chapter bench/upgrades.md
 

@@ -204,7 +204,7 @@ func (r *report) print(w io.Writer) {
 		row("CAUTION", "the generator or the machine was too busy: repeat the run on an idle machine before you believe what is broken")
 	}
 	if len(r.Broken) == 0 {
-		row("limits", "all kept")
+		row("limits", "all kept%s", r.Upgrades.unjudged())
 	}
 	_ = t.Flush()
 }

@@ -37,7 +37,7 @@ type upgrades struct {
 type upgrade struct {
 	Took         float64 // from the command until its end
 	Still        float64 // for how long the media stood still
-	LateBefore   uint64  // beats of the generator in the rest before
+	Rested       bool    // generator and machine had been on time for settleTime before
 	Calm, During second
 }
 
@@ -46,10 +46,10 @@ func (u *upgrade) undisturbed() bool {
 	return u.Calm.Stolen <= mostStolen && u.During.Stolen <= mostStolen
 }
 
-// punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, as breaks
-// in the second before show too, breaks are not the server's doing.
+// punctual says that the generator's own packets came in time. When they do not, or have not before, so that the server is still making up for it, breaks are not the
+// server's doing.
 func (u *upgrade) punctual() bool {
-	return u.undisturbed() && u.LateBefore == 0 && u.Calm.LateBeats == 0 && u.During.LateBeats == 0 && u.Calm.Breaks == 0
+	return u.Rested && u.undisturbed() && u.Calm.LateBeats == 0 && u.During.LateBeats == 0
 }
 
 // second is what happened in a second, or as long as an upgrade took: in all ears together, and in the server.
@@ -58,7 +58,7 @@ type second struct {
 	Breaks               int     // of tones
 	Concealed, Discarded float64 // seconds of sound
 	Skipped              int64   // ticks that the server left out, for it came too late
-	LateBeats            uint64  // of the generator, by more than 5 ms
+	LateBeats            uint64  // of the generator, by more than 4 ms
 	Stolen               float64 // milliseconds of the machine's processors that the hypervisor gave to others; all of them together
 }
 
@@ -90,9 +90,8 @@ func distributionOf(h *phone.Histogram) distribution {
 
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
-	restTime     = time.Second            // between an upgrade and that, at least
-	settleTime   = 5 * time.Second        // within which a jitter buffer is at rest again
-	mostRest     = 30 * time.Second       // how long an upgrade waits for that
+	settleTime   = 5 * time.Second        // between an upgrade and that: a jitter buffer is at rest again by then
+	lookTime     = 500 * time.Millisecond // how often is looked whether it is
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
 	mostUpgrades = 20
@@ -119,7 +118,7 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	busy, _ := machineBusy()
 	var calm, during phone.Histogram
 	for n := 1; n <= l.o.upgrades; n++ {
-		late, err := l.rest(ctx)
+		rested, err := l.rest(ctx)
 		if err != nil {
 			return err
 		}
@@ -127,7 +126,7 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 		if err != nil {
 			return err
 		}
-		one.LateBefore = late
+		one.Rested = rested
 		u.TicksSkipped += one.Calm.Skipped + one.During.Skipped
 		u.Each = append(u.Each, one)
 		say("upgrade %d took %.0f ms; gaps p99 %.1f ms and longest %.1f ms, before it %.1f and %.1f", n, one.Took, one.During.P99, one.During.Max, one.Calm.P99, one.Calm.Max)
@@ -160,22 +159,22 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	return nil
 }
 
-// rest lets a second go by between two upgrades. If the hypervisor has given the machine to others in it, it waits until that has not been so for settleTime,
-// but not for ever. It says how many of the generator's beats were late in the last second.
-func (l *load) rest(ctx context.Context) (late uint64, err error) {
-	since, patience := time.Time{}, time.Now().Add(mostRest) // since when the machine is there for us; zero: it has been all along
-	for {
-		late, stolen := l.pump.Stats().Late, machineStolen()
-		if err := pause(ctx, restTime); err != nil {
-			return 0, err
+// rest waits until the generator and the machine have been on time for settleTime, and says whether that came about within the patience that there is.
+func (l *load) rest(ctx context.Context) (rested bool, err error) {
+	since, patience := time.Now(), time.Now().Add(l.o.patience)
+	for time.Since(since) < settleTime {
+		if time.Now().After(patience) {
+			return false, nil
 		}
-		if milliseconds(machineStolen()-stolen) > mostStolen {
+		late, stolen := l.pump.Stats().Late, machineStolen()
+		if err := pause(ctx, lookTime); err != nil {
+			return false, err
+		}
+		if l.pump.Stats().Late > late || milliseconds(machineStolen()-stolen) > mostStolen {
 			since = time.Now()
 		}
-		if time.Since(since) >= settleTime || time.Now().After(patience) {
-			return l.pump.Stats().Late - late, nil
-		}
 	}
+	return true, nil
 }
 
 // upgradeOnce is one upgrade and the second before it.

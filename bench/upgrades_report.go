@@ -18,7 +18,7 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 	broken(u.Duplicates > 0, "upgrades: %d packets twice", u.Duplicates)
 	broken(u.ManySSRCs > 0, "upgrades: %d legs heard not exactly one SSRC", u.ManySSRCs)
 	broken(u.TSJumps > 0, "upgrades: %d times the timestamps jumped", u.TSJumps)
-	broken(u.undisturbed() == 0, "upgrades: during none of %d was the machine there for us: its hypervisor gave it to others", len(u.Each))
+	broken(u.undisturbed() == 0, "upgrades: none of %d can be judged: the hypervisor gave the machine to others", len(u.Each))
 	broken(l.upgradeGap >= 0 && u.longest() > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", u.longest(), l.upgradeGap)
 	broken(l.upgradeMore >= 0 && u.slower() > milliseconds(l.upgradeMore), "upgrades: p99 of the gaps %.1f ms over that of the second before, limit %s", u.slower(), l.upgradeMore)
 	broken(l.upgradeTime >= 0 && u.slowest() > milliseconds(l.upgradeTime), "upgrades: one took %.0f ms, limit %s", u.slowest(), l.upgradeTime)
@@ -29,7 +29,7 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 // lost is packets lost in both directions.
 func (u *upgrades) lost() int64 { return int64(u.LostDown) + max(0, u.LostUp) }
 
-// undisturbed is how many were; in those gaps are judged.
+// undisturbed is how many were; in those the p99 is judged.
 func (u *upgrades) undisturbed() (n int) {
 	for _, one := range u.Each {
 		if one.undisturbed() {
@@ -39,12 +39,10 @@ func (u *upgrades) undisturbed() (n int) {
 	return n
 }
 
-// longest is the longest gap.
+// longest is the longest gap, less what was stolen in that second, for that may have been in it.
 func (u *upgrades) longest() (ms float64) {
 	for _, one := range u.Each {
-		if one.undisturbed() {
-			ms = max(ms, one.During.Max)
-		}
+		ms = max(ms, one.During.Max-one.During.Stolen)
 	}
 	return ms
 }
@@ -59,14 +57,24 @@ func (u *upgrades) slower() (ms float64) {
 	return ms
 }
 
-// breaks are those of the tones in the seconds with an upgrade in which the generator was punctual; there were so many.
-func (u *upgrades) breaks() (n, seconds int) {
+// breaks are those of the tones with an upgrade, and in the second before it, of the upgrades at which the generator was punctual; there were so many.
+func (u *upgrades) breaks() (n, punctual int) {
 	for _, one := range u.Each {
 		if one.punctual() {
-			n, seconds = n+one.During.Breaks, seconds+1
+			n, punctual = n+one.Calm.Breaks+one.During.Breaks, punctual+1
 		}
 	}
-	return n, seconds
+	return n, punctual
+}
+
+// unjudged says what could not be; nothing of nil.
+func (u *upgrades) unjudged() string {
+	if u != nil {
+		if _, punctual := u.breaks(); punctual == 0 {
+			return ", but for breaks in the tones, which could not be judged: the generator was late"
+		}
+	}
+	return ""
 }
 
 // slowest is the upgrade that took longest.
@@ -85,7 +93,7 @@ func (s second) String() string {
 // rows are those of the report.
 func (u *upgrades) rows(row func(name, format string, args ...any)) {
 	for i, one := range u.Each {
-		row(fmt.Sprintf("upgrade %d", i+1), "%.0f ms, media still for %.1f ms", one.Took, one.Still)
+		row(fmt.Sprintf("upgrade %d", i+1), "%.0f ms, media still for %.1f ms; judged: %s", one.Took, one.Still, one.judged())
 		row("  second before", "%s", one.Calm)
 		row("  second with it", "%s", one.During)
 	}
@@ -150,13 +158,14 @@ func (r *report) upgraded(w io.Writer) {
 	u := r.Upgrades
 	breaks, punctual := u.breaks()
 	fmt.Fprintf(w, "## Upgrade while all speak\n\n%d legs in %d rooms, all speaking; the server is replaced %d times in a row by `sipconf ctl upgrade --wait`. "+
-		"Gaps are judged if the hypervisor has left us the machine, in both seconds: %d of them. "+
-		"Breaks in the tones are the server's if the generator's own packets were on time, too, also in the seconds before: in %d.\n\n", r.Legs, r.Rooms, len(u.Each), u.undisturbed(), punctual)
+		"Their p99 is judged where the hypervisor has left us the machine, in both seconds: in %d of them. "+
+		"Breaks in the tones are the server's where the generator's own packets were on time, too, also in the %v before: in %d.\n\n",
+		r.Legs, r.Rooms, len(u.Each), u.undisturbed(), settleTime, punctual)
 	if u.doubtful() {
 		fmt.Fprintf(w, "CAUTION: %.0f %% of a core was busy with other things, and the generator left out %d beats. Repeat the run on an idle machine before you believe it.\n\n",
 			u.OthersCPU, u.GeneratorSkipped)
 	}
-	fmt.Fprint(w, "| | promised | measured | |\n|---|---|---|---|\n")
+	fmt.Fprint(w, "| | promised | measured | judged upgrades | |\n|---|---|---|---|---|\n")
 	for _, one := range []struct {
 		what     string
 		most     float64
@@ -167,19 +176,19 @@ func (r *report) upgraded(w io.Writer) {
 		{"packets not sent", 0, float64(u.NotSent), len(u.Each)},
 		{"packets twice, timestamps that jump, second SSRCs", 0, float64(u.Duplicates+u.TSJumps) + float64(u.ManySSRCs), len(u.Each)},
 		{"calls dropped", 0, float64(len(r.Dropped)), len(u.Each)},
-		{"longest gap in the seconds with an upgrade, ms", 60, u.longest(), u.undisturbed()},
+		{"longest gap in the seconds with an upgrade, less what was stolen in them, ms", 60, u.longest(), len(u.Each)},
 		{"p99 of the gaps beyond that of the second before, the worst, ms", 5, u.slower(), u.undisturbed()},
-		{"breaks in the tones in all ears, in the seconds in which the generator was on time", 0, float64(breaks), punctual},
+		{"breaks in the tones in all ears, also in the seconds before", 0, float64(breaks), punctual},
 		{"from the command until its end, the slowest, ms", 1000, u.slowest(), len(u.Each)},
 	} {
-		verdict := kept
+		measured, verdict := fmt.Sprintf("%.4g", one.measured), kept
 		switch {
 		case one.judged == 0:
-			verdict = "NOT JUDGED"
+			measured, verdict = "–", "NOT JUDGED"
 		case one.measured > one.most:
 			verdict = "NOT KEPT"
 		}
-		fmt.Fprintf(w, "| %s | at most %g | %.4g | %s |\n", one.what, one.most, one.measured, verdict)
+		fmt.Fprintf(w, "| %s | at most %g | %s | %d of %d | %s |\n", one.what, one.most, measured, one.judged, len(u.Each), verdict)
 	}
 	fmt.Fprint(w, "\n| | took, ms | media still, ms | | gaps p50, ms | p99, ms | longest, ms | breaks in the tones | sound made up, s | cut out, s | late beats of the generator | stolen from the machine, ms | judged |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i, one := range u.Each {
@@ -197,9 +206,9 @@ func (s second) cells() string {
 func (u *upgrade) judged() string {
 	switch {
 	case !u.undisturbed():
-		return "nothing"
+		return "no p99, no breaks"
 	case !u.punctual():
-		return "gaps"
+		return "no breaks"
 	}
 	return "all"
 }

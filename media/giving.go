@@ -176,8 +176,10 @@ func (g *Giving) Stop(within time.Duration) error {
 	if err := g.begin(); err != nil {
 		return fmt.Errorf("hand the legs over: %w", err)
 	}
-	return g.engine.pause(within, func(l *Loop) error {
-		g.still = time.Now()
+	return g.engine.pause(within, func(l *Loop, since time.Time) error {
+		if since.After(g.still) {
+			g.still = since
+		}
 		return g.legs(func(leg *Leg) bool { return leg.belongsTo(l) }, false)
 	})
 }

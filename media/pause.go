@@ -10,8 +10,14 @@ import (
 // halt is a stop of all loops and of the reporter, from Pause to Resume.
 type halt struct {
 	from    int64         // each loop stops after the first tick that is due then or later
-	stopped chan *Loop    // each that has stopped; nil is the reporter; has room for all
+	stopped chan stop     // of each that has stopped; has room for all
 	over    chan struct{} // closed: go on
+}
+
+// stop is that of a loop; nil: of the reporter.
+type stop struct {
+	who *Loop
+	at  time.Time
 }
 
 // Pause stops the loops, each right after a tick, and the RTCP reporter.  It returns when all stand still, in two ticks or so; what was queued with
@@ -21,12 +27,12 @@ type halt struct {
 //
 // The error is that a loop does not stand still within that time, or that the engine is paused or closed already; then it goes on as before.
 func (e *Engine) Pause(within time.Duration) error {
-	return e.pause(within, func(*Loop) error { return nil })
+	return e.pause(within, func(*Loop, time.Time) error { return nil })
 }
 
-// pause is Pause, which says of each loop that it stands still, as soon as the reporter does too: from then on its legs can be saved.  If that fails, everything
-// goes on.
-func (e *Engine) pause(within time.Duration, stands func(*Loop) error) error {
+// pause is Pause, which says of each loop that it stands still, and since when, as soon as the reporter does too: from then on its legs can be saved.  If that
+// fails, everything goes on.
+func (e *Engine) pause(within time.Duration, stands func(*Loop, time.Time) error) error {
 	h, err := e.beginPause()
 	if err != nil {
 		return fmt.Errorf("pause the media: %w", err)
@@ -42,27 +48,27 @@ func (e *Engine) pause(within time.Duration, stands func(*Loop) error) error {
 }
 
 // await waits until all have stopped.
-func (e *Engine) await(h *halt, within time.Duration, stands func(*Loop) error) error {
+func (e *Engine) await(h *halt, within time.Duration, stands func(*Loop, time.Time) error) error {
 	late := time.NewTimer(within)
 	defer late.Stop()
 	asked, silent := e.reporter.halts, false
-	var stopped []*Loop // before the reporter
+	var stopped []stop // before the reporter
 	for left := len(e.loops) + 1; left > 0; {
 		select {
 		case asked <- h:
 			asked = nil
-		case l := <-h.stopped:
+		case one := <-h.stopped:
 			left--
-			if l == nil {
+			if one.who == nil {
 				silent = true
 			} else {
-				stopped = append(stopped, l)
+				stopped = append(stopped, one)
 			}
 		case <-late.C:
 			return fmt.Errorf("not all loops stand still after %v", within)
 		}
 		for silent && len(stopped) > 0 {
-			if err := stands(stopped[0]); err != nil {
+			if err := stands(stopped[0].who, stopped[0].at); err != nil {
 				return err
 			}
 			stopped = stopped[1:]
@@ -86,7 +92,7 @@ func (e *Engine) beginPause() (*halt, error) {
 }
 
 func newHalt(loops int) *halt {
-	return &halt{stopped: make(chan *Loop, loops+1), over: make(chan struct{})}
+	return &halt{stopped: make(chan stop, loops+1), over: make(chan struct{})}
 }
 
 // lastRound is when the loops begin to stop, one after the other as they tick.
@@ -191,7 +197,7 @@ func (h *halt) wait(n int) {
 
 // stand stands still until the pause is over; who is nil for the reporter.
 func (h *halt) stand(who *Loop) {
-	h.stopped <- who // has room
+	h.stopped <- stop{who, time.Now()} // has room
 	<-h.over
 }
 

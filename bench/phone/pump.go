@@ -29,8 +29,11 @@ type PumpStats struct {
 	Beats   uint64
 	Skipped uint64        // beats left out because the process was held up for more than maxCatchUp
 	LateMax time.Duration // latest begin of a beat
-	Late    uint64        // beats that began more than 5 ms late
+	Late    uint64        // beats that began more than lateBeat late
 }
+
+// lateBeat is the least that a jitter buffer waits for its slowest packet: one that is later may be missed in it.
+const lateBeat = 4 * time.Millisecond
 
 // maxCatchUp is how far the pump runs behind before it gives beats up: as long as a phone's own send buffer.
 const maxCatchUp = 200 * time.Millisecond
@@ -73,7 +76,7 @@ func (p *Pump) late(by time.Duration) (skip uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.LateMax = max(p.stats.LateMax, by)
-	if by > beat {
+	if by > lateBeat {
 		p.stats.Late++
 	}
 	if by > maxCatchUp {

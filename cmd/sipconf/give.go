@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipconf/sipconf/media"
@@ -137,7 +138,8 @@ type giving struct {
 	*speaker
 	*reader
 	media *media.Giving
-	calls int // how many there are
+	calls int         // how many there are
+	over  atomic.Bool // everything goes on again, whatever is still on its way
 }
 
 // give hands everything over to the new process, which is at the other end of the line, and says how many calls that is. When the error is nil, the
@@ -154,6 +156,7 @@ func (s *server) give(ctx context.Context, line *handover.Line) (calls int, err 
 	}
 	defer func() {
 		if err != nil {
+			g.over.Store(true)
 			s.resume()
 		}
 	}()
@@ -229,6 +232,10 @@ func (g *giving) giveSound() error {
 	if err := g.media.Stop(mediaTime); err != nil {
 		return err
 	}
+	if g.over.Load() { // and nobody else would
+		g.engine.Resume()
+		return errTooLong
+	}
 	return g.givePlaces()
 }
 
@@ -242,6 +249,9 @@ func (g *giving) givePlaces() error {
 	}
 	if err := g.flush(stillTime); err != nil { // the keys of the last tick
 		return err
+	}
+	if g.over.Load() {
+		return errTooLong
 	}
 	if err := g.tell(kindRooms, &places{Rooms: *g.server.rooms.Save()}); err != nil {
 		return err
