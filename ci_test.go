@@ -23,7 +23,7 @@ func newStage(t *testing.T, stubs map[string]string) *stage {
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"bash", "sh", "dirname", "tail", "cat", "uname", "mkdir", "mv", "rm", "chmod", "flock"} {
+	for _, name := range []string{"bash", "sh", "dirname", "tail", "cat", "uname", "mkdir", "mv", "rm", "chmod", "flock", "mktemp", "awk"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Skipf("SKIPPED: %s: there is no %s", t.Name(), name)
@@ -86,6 +86,57 @@ func TestTheTestsRunWithoutACompiler(t *testing.T) {
 			// gotestsum counts the reasons of skips as output: hidden, there is only a list of names.
 			if strings.Contains(strings.Join(tests, " "), "--hide-summary") {
 				t.Errorf("the reasons of skipped tests are not shown: %q", tests)
+			}
+		})
+	}
+}
+
+// TestWhatFailsWithoutTheMachineRunsRunsAgain: twice at most, and only what may have failed for that.
+func TestWhatFailsWithoutTheMachineRunsAgain(t *testing.T) {
+	const (
+		goStub = `case "$*" in
+"env CC") echo cc; exit ;;
+"run "*) echo "$*" >> "$STAGE/go" ;;
+*) exit ;;
+esac
+while [ "$1" != --jsonfile ]; do shift; done
+case "$*" in *" ./..."*) cat "$STAGE/later" > "$STAGE/stat"; cat "$STAGE/told" > "$2"; exit 1 ;; *"(TestA|TestB)"*) exit "$AGAIN" ;; esac`
+		failed = `{"Action":"fail","Package":"example.com/p","Test":"TestA/half"}
+{"Action":"fail","Package":"example.com/p","Test":"TestA"}
+{"Action":"fail","Package":"example.com/p","Test":"TestB","Elapsed":1.5}
+{"Action":"fail","Package":"example.com/p"}
+`
+		before, stolen, there = "cpu  100 0 100 800 0 0 0 10 0 0\n", "cpu  200 0 200 1560 0 0 0 50 0 0\n", "cpu  200 0 200 1600 0 0 0 20 0 0\n"
+	)
+	for _, test := range []struct {
+		name, later, told, again string
+		runs                     int
+		good                     bool
+	}{
+		{"it was away", stolen, failed, "0", 2, true},
+		{"it was away, and that was not why", stolen, failed, "1", 3, false},
+		{"it was there", there, failed, "0", 1, false},
+		{"a panic", stolen, failed + `{"Action":"output","Package":"example.com/p","Output":"panic: why\n"}`, "0", 1, false},
+		{"a race", stolen, failed + `{"Action":"output","Package":"example.com/p","Output":"WARNING: DATA RACE\n"}`, "0", 1, false},
+		{"no test", stolen, failed + `{"Action":"fail","Package":"example.com/q"}`, "0", 1, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, map[string]string{"go": goStub, "cc": ""})
+			for name, text := range map[string]string{"stat": before, "later": test.later, "told": test.told} {
+				if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said, good := s.runs(".ci/test.sh", "PROC="+s.dir, "AGAIN="+test.again)
+			runs := s.recorded("go")[1:] // without that of the arithmetic
+			if good != test.good || len(runs) != test.runs {
+				t.Errorf("ended well: %t, and ran %q:\n%s", good, runs, said)
+			}
+			if again := strings.Contains(said, "AGAIN, TWICE AT MOST"); again != (test.runs > 1) {
+				t.Errorf("says that it runs again: %t:\n%s", again, said)
+			}
+			if last := runs[len(runs)-1]; test.runs > 1 && !strings.HasSuffix(last, "-race -run ^(TestA|TestB)$ example.com/p") {
+				t.Errorf("ran %q again", last)
 			}
 		})
 	}
