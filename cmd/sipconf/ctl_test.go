@@ -47,9 +47,9 @@ func (s *stage) Drain(within time.Duration) control.Draining {
 	return control.Draining{Calls: 2, Until: at("12:00:00").Add(within)}
 }
 
-// at is a time of the day on which it is 12:00 in the tests.
+// at is a time of the day on which it is 12:00 in the tests, but for the commands, to which it is a day of the past.
 func at(clock string) time.Time {
-	t, err := time.Parse(time.DateTime, "2026-11-22 "+clock)
+	t, err := time.Parse(time.DateTime, "2026-11-21 "+clock)
 	if err != nil {
 		panic(err)
 	}
@@ -116,6 +116,7 @@ func TestCtlTables(t *testing.T) {
 		"rooms_none":   func(b *bytes.Buffer) error { return noon.rooms(b, control.RoomList{}) },
 		"links":        func(b *bytes.Buffer) error { return noon.links(b, control.LinkList{Links: s.links}) },
 		"links_simple": func(b *bytes.Buffer) error { return noon.links(b, control.LinkList{Links: unlined}) },
+		"draining":     func(b *bytes.Buffer) error { return noon.draining(b, s.Drain(30*time.Minute)) },
 		"links_none":   func(b *bytes.Buffer) error { return noon.links(b, control.LinkList{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
