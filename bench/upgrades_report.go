@@ -19,7 +19,8 @@ func (u *upgrades) judge(l limits, broken func(cond bool, format string, args ..
 	broken(u.ManySSRCs > 0, "upgrades: %d legs heard not exactly one SSRC", u.ManySSRCs)
 	broken(u.TSJumps > 0, "upgrades: %d times the timestamps jumped", u.TSJumps)
 	broken(u.undisturbed() == 0, "upgrades: none of %d can be judged: the hypervisor gave the machine to others", len(u.Each))
-	broken(l.upgradeGap >= 0 && u.longest() > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", u.longest(), l.upgradeGap)
+	longest, _ := u.longest()
+	broken(l.upgradeGap >= 0 && longest > milliseconds(l.upgradeGap), "upgrades: the longest gap %.1f ms, limit %s", longest, l.upgradeGap)
 	broken(l.upgradeMore >= 0 && u.slower() > milliseconds(l.upgradeMore), "upgrades: p99 of the gaps %.1f ms over that of the second before, limit %s", u.slower(), l.upgradeMore)
 	broken(l.upgradeTime >= 0 && u.slowest() > milliseconds(l.upgradeTime), "upgrades: one took %.0f ms, limit %s", u.slowest(), l.upgradeTime)
 	breaks, _ := u.breaks()
@@ -39,12 +40,14 @@ func (u *upgrades) undisturbed() (n int) {
 	return n
 }
 
-// longest is the longest gap, less what was stolen in that second, for that may have been in it.
-func (u *upgrades) longest() (ms float64) {
+// longest is the longest gap, less what was stolen in that second, for that may have been in it; of the upgrades in which something is left of it, that many.
+func (u *upgrades) longest() (ms float64, judged int) {
 	for _, one := range u.Each {
-		ms = max(ms, one.During.Max-one.During.Stolen)
+		if left := one.During.Max - one.During.Stolen; left > 0 {
+			ms, judged = max(ms, left), judged+1
+		}
 	}
-	return ms
+	return ms, judged
 }
 
 // slower is by how much the p99 of the gaps was longer in the worst second with an upgrade than in the second before it.
@@ -157,6 +160,7 @@ func (r *report) writeChapter(path string, args []string) error {
 func (r *report) upgraded(w io.Writer) {
 	u := r.Upgrades
 	breaks, punctual := u.breaks()
+	longest, left := u.longest()
 	fmt.Fprintf(w, "## Upgrade while all speak\n\n%d legs in %d rooms, all speaking; the server is replaced %d times in a row by `sipconf ctl upgrade --wait`. "+
 		"Their p99 is judged where the hypervisor has left us the machine, in both seconds: in %d of them. "+
 		"Breaks in the tones are the server's where the generator's own packets were on time, too, also in the %v before: in %d.\n\n",
@@ -176,7 +180,7 @@ func (r *report) upgraded(w io.Writer) {
 		{"packets not sent", 0, float64(u.NotSent), len(u.Each)},
 		{"packets twice, timestamps that jump, second SSRCs", 0, float64(u.Duplicates+u.TSJumps) + float64(u.ManySSRCs), len(u.Each)},
 		{"calls dropped", 0, float64(len(r.Dropped)), len(u.Each)},
-		{"longest gap in the seconds with an upgrade, less what was stolen in them, ms", 60, u.longest(), len(u.Each)},
+		{"longest gap in the seconds with an upgrade, less what was stolen in them, ms", 60, longest, left},
 		{"p99 of the gaps beyond that of the second before, the worst, ms", 5, u.slower(), u.undisturbed()},
 		{"breaks in the tones in all ears, also in the seconds before", 0, float64(breaks), punctual},
 		{"from the command until its end, the slowest, ms", 1000, u.slowest(), len(u.Each)},

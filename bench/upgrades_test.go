@@ -204,6 +204,8 @@ func TestWhatOthersDoIsNotJudged(t *testing.T) {
 	broken := second{gaps: gaps{20, 25.5, 61}, Breaks: 9}
 	late, stolen := broken, broken
 	late.LateBeats, stolen.Stolen = 1, mostStolen+10
+	away := broken
+	away.Stolen = 100
 	for name, test := range map[string]struct {
 		one              upgrade
 		p99, gap, breaks bool // are judged
@@ -237,11 +239,11 @@ func TestWhatOthersDoIsNotJudged(t *testing.T) {
 			t.Errorf("%s: no %q in:\n%s", name, want, &text)
 		}
 	}
-	r := &report{Legs: 10, Rooms: 1, Upgrades: &upgrades{Each: []upgrade{{During: stolen}}}}
+	r := &report{Legs: 10, Rooms: 1, Upgrades: &upgrades{Each: []upgrade{{During: away}}}}
 	var text bytes.Buffer
 	r.judge(o.limits)
 	r.upgraded(&text)
-	if len(r.Broken) != 1 || !strings.Contains(r.Broken[0], "none of 1") || strings.Count(text.String(), "| – | 0 of 1 | NOT JUDGED |") != 2 {
+	if len(r.Broken) != 1 || !strings.Contains(r.Broken[0], "none of 1") || strings.Count(text.String(), "| – | 0 of 1 | NOT JUDGED |") != 3 {
 		t.Errorf("nothing could be judged: broken %q, and\n%s", r.Broken, &text)
 	}
 	r = &report{Legs: 10, Rooms: 1, Upgrades: &upgrades{Each: []upgrade{{Rested: true, During: second{LateBeats: 1}}}}}
