@@ -10,11 +10,11 @@ import (
 	"github.com/sipconf/sipconf/asterisk/rig"
 )
 
-// TestE2EConfBridgeUnderLoad: our phones hear each other through Asterisk's own conferences, each in his room. Some of the time: a ConfBridge takes a frame
-// out, or puts one in, more often the busier the machine is, when its clock and a caller's are not one, and a tone with such a gap is heard at the frequencies of others, too.
+// TestE2EConfBridgeUnderLoad: our phones hear each other through Asterisk's own conferences, each in his room. Most of the time: a ConfBridge takes a frame
+// out, or puts one in, when its clock and a caller's are not one, and a tone with such a gap is heard at the frequencies of others, too.
 func TestE2EConfBridgeUnderLoad(t *testing.T) {
 	rig.Install(t)
-	o, err := parseOptions([]string{"-legs", "6", "-rooms", "2", "-time", "10s", "-bursts", "2"})
+	o, err := parseOptions([]string{"-legs", "6", "-rooms", "2", "-time", "5s", "-bursts", "2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestE2EConfBridgeUnderLoad(t *testing.T) {
 	if r.PacketsHeard == 0 || !r.Measured || len(r.Dropped) > 0 || r.Beeps == 0 {
 		t.Errorf("little was measured: %+v", r)
 	}
-	if v := r.Tones; v.Unheard > 0 || v.Disturbed > v.Windows*3/4 {
+	if v := r.Tones; v.Unheard > 0 || v.Disturbed > v.Windows/2 {
 		t.Errorf("wrong tones: %+v", v)
 	}
 }
