@@ -18,6 +18,36 @@ func TestTablesAreExact(t *testing.T) {
 	}
 }
 
+// What is worked on together, and what is left of it, is what the tables say one by one, wherever it stands.
+func TestLanesAreExact(t *testing.T) {
+	for _, c := range all {
+		samples := make([]int16, 1<<16)
+		for i := range samples {
+			samples[i] = int16(uint16(i * 40503)) // each once, no two neighbours alike
+		}
+		words := make([]byte, len(samples))
+		for from := range 9 {
+			c.Encode(words[from:], samples[from:])
+			for i := from; i < len(samples); i++ {
+				if want := c.encode[uint16(samples[i])>>encodeShift]; words[i] != want {
+					t.Fatalf("%s encodes %d at %d as %#x, want %#x", c, samples[i], i, words[i], want)
+				}
+			}
+		}
+		for i := range words {
+			words[i] = byte(i * 167)
+		}
+		for from := range 9 {
+			c.Decode(samples[from:], words[from:])
+			for i := from; i < len(words); i++ {
+				if want := c.decode[words[i]]; samples[i] != want {
+					t.Fatalf("%s decodes %#x at %d as %d, want %d", c, words[i], i, samples[i], want)
+				}
+			}
+		}
+	}
+}
+
 // Decoding and encoding again must give the same code word: else speech would fade with each hop.
 func TestCodeWordsRoundTrip(t *testing.T) {
 	for _, c := range all {

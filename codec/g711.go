@@ -30,7 +30,7 @@ func init() {
 func (c *Codec) Decode(dst []int16, payload []byte) int {
 	n := min(len(dst), len(payload))
 	table, dst, payload := c.decode, dst[:n], payload[:n]
-	for i := range dst {
+	for i := c.decodeLanes(dst, payload); i < n; i++ {
 		dst[i] = table[payload[i]]
 	}
 	return n
@@ -40,7 +40,7 @@ func (c *Codec) Decode(dst []int16, payload []byte) int {
 func (c *Codec) Encode(dst []byte, frame []int16) int {
 	n := min(len(dst), len(frame))
 	table, dst, frame := c.encode, dst[:n], frame[:n]
-	for i := range dst {
+	for i := c.encodeLanes(dst, frame); i < n; i++ {
 		dst[i] = table[uint16(frame[i])>>encodeShift]
 	}
 	return n
