@@ -11,9 +11,8 @@ const showEvery = 16
 // board is where the owner of a leg puts a copy of its figures, for whoever is not the owner.  The figures themselves are plain numbers: an
 // atomic one would empty the processor's store buffer at each change, a dozen times in a tick.
 type board struct {
-	mu    sync.Mutex // the tick only tries it, and puts up the next copy if somebody is reading this one
-	copy  notice
-	ticks uint8 // since the last copy; the owner's
+	mu   sync.Mutex // the tick only tries it, and puts up the next copy if somebody is reading this one
+	copy notice
 }
 
 // notice is what hangs on the board.
@@ -41,10 +40,9 @@ func (l *Leg) shown() notice {
 
 // showNowAndThen puts up a copy every showEvery ticks, at the end of the tick.  Owner only.
 func (l *Leg) showNowAndThen() {
-	b := &l.board
-	if b.ticks++; b.ticks >= showEvery && b.mu.TryLock() {
-		b.ticks, b.copy = 0, l.notice()
-		b.mu.Unlock()
+	if l.ticks++; l.ticks >= showEvery && l.board.mu.TryLock() {
+		l.ticks, l.board.copy = 0, l.notice()
+		l.board.mu.Unlock()
 	}
 }
 

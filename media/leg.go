@@ -18,9 +18,9 @@ const (
 
 // LegConfig is what a leg needs besides its socket.  The zero value is good.
 type LegConfig struct {
-	JitterMax time.Duration // the longest that a packet may wait until it is played, MostJitter at most; zero: 120 ms
 	MuteMusic bool          // whether music is kept out of the mix (Music)
 	Level     bool          // the peer's voice is brought to -23 dBFS (Levelling)
+	JitterMax time.Duration // the longest that a packet may wait until it is played, MostJitter at most; zero: 120 ms
 	Epoch     time.Time     // the wall time at which now is 0, for LastHeard; zero: as the monotonic clock of the machine has it
 }
 
@@ -31,30 +31,32 @@ type LegConfig struct {
 // taken it for that loop.
 // Update, Press, LastHeard, LocalAddr and Close may be called from any goroutine.
 type Leg struct {
-	opened  time.Time
-	release func(*Leg) // gives the ports back
-	control control    // RTCP
-	board   board      // the figures, for others
-
-	// What each tick needs lies together, from the end of state to the beginning of jitter: see fetch.
-	state  LegState
+	// What each tick needs comes first: Fetch.
 	conn   Conn
 	orders atomic.Pointer[order] // the newest first
 	shut   atomic.Bool           // nothing may touch conn any more
 	given  atomic.Bool           // its call lives on in another process, unless the engine's pause ends
-	cfg    LegConfig
 
 	// The owner's, as is the state.
-	tied   bool // the socket is connected to the source
-	heard  bool
-	mux    *muxed // RTCP over the RTP socket; nil: it has its own
-	codec  *codec.Codec
-	frame  []int16 // the frame of this tick
-	level  int     // of the frame; levelUnknown until asked
-	digits []byte
-	work   *scratch
-	out    outbox
-	jitter jitter
+	tied      bool // the socket is connected to the source
+	heard     bool
+	ticks     uint8 // since the figures were put up on the board
+	undrained uint8 // ticks since all was taken that waited
+	level     int   // of the frame; levelUnknown until asked
+	codec     *codec.Codec
+	work      *scratch
+	mux       *muxed  // RTCP over the RTP socket; nil: it has its own
+	frame     []int16 // the frame of this tick
+	digits    []byte
+	out       outbox
+	cfg       LegConfig // nobody changes it
+	state     LegState
+	jitter    jitter
+
+	opened  time.Time
+	release func(*Leg) // gives the ports back
+	control control    // RTCP
+	board   board      // the figures, for others
 
 	mu      sync.Mutex
 	loop    *Loop

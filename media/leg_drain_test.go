@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -195,5 +196,40 @@ func TestPressesMuteTheSameInAllPhases(t *testing.T) {
 	}
 	if hist[10]+hist[11] != 16 {
 		t.Error("frames muted by a press of 10 frames, and in how many phases:", hist)
+	}
+}
+
+// asked counts how often a socket was asked in vain.
+type asked struct {
+	media.Conn
+	vain int
+}
+
+func (a *asked) Recv(b []byte) (int, netip.AddrPort, bool) {
+	n, from, ok := a.Conn.Recv(b)
+	if !ok {
+		a.vain++
+	}
+	return n, from, ok
+}
+
+// Of a phone whose packets come one by one the socket is asked in vain in one tick of four, and in one of 16 for the figures.
+func TestSocketIsSeldomAskedInVain(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	a := &asked{Conn: c.Conn}
+	c.Leg = media.NewLeg(media.LegConfig{}, a)
+	defer c.Leg.Close()
+	c.Leg.Update(c.Session())
+	const before, ticks = 100, 1600
+	for n := range before + ticks {
+		if n == before {
+			a.vain = 0
+		}
+		c.came(10 * time.Millisecond)
+		c.Tick()
+		c.pull()
+	}
+	if least, most := ticks/4, ticks/4+ticks/16; a.vain < least || a.vain > most {
+		t.Errorf("asked in vain %d times in %d ticks, want %d to %d", a.vain, ticks, least, most)
 	}
 }

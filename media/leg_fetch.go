@@ -6,30 +6,43 @@ import (
 	"github.com/sipconf/sipconf/media/fetch"
 )
 
-// What the usual tick needs of a leg: where it begins, and how many bytes it is.
+// What the usual tick needs of a leg: where it begins and ends.
 const (
-	fetchTicks = unsafe.Offsetof(Leg{}.board) + unsafe.Offsetof(board{}.ticks)
-	fetchKeys  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Muting) - 8 // the end of Presses, and the beginning of Muting
-	fetchFirst = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Agreed) + unsafe.Offsetof(Agreed{}.Codec)
-	fetchEnd   = unsafe.Offsetof(Leg{}.jitter) + unsafe.Offsetof(jitter{}.JitterState) + unsafe.Offsetof(JitterState{}.Arrivals) + unsafe.Offsetof(Arrivals{}.Slow)
+	fetchOwn = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Figures) + unsafe.Offsetof(Figures{}.Malformed) // from the beginning up to there
+
+	fetchMusic  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Music) + unsafe.Offsetof(Music{}.Playing)
+	fetchMuting = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Muting) + unsafe.Offsetof(Muting{}.Turn)
+
+	fetchKeying  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Keying) + unsafe.Offsetof(Keying{}.Keys) + unsafe.Offsetof(Keys{}.Count)
+	fetchPresses = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Presses) + unsafe.Offsetof(Presses{}.Ended)
+
+	fetchLatch  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Latch) + unsafe.Offsetof(Latch{}.Gone) + unsafe.Offsetof(Stream{}.SSRC)
+	fetchAgreed = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Agreed) + unsafe.Offsetof(Agreed{}.Mux)
+
+	fetchJitter = unsafe.Offsetof(Leg{}.jitter)
+	fetchEnd    = fetchJitter + unsafe.Offsetof(jitter{}.JitterState) + unsafe.Offsetof(JitterState{}.Arrivals) + unsafe.Offsetof(Arrivals{}.Slow)
 )
 
 // Fetch has the processor bring the leg near, which is to be pulled as the next but one; FetchFar, thereafter, what lies elsewhere: the socket, and where
 // the next packet goes.  Owner only.
 func (l *Leg) Fetch() {
-	fetch.Lines(unsafe.Pointer(l), fetchFirst, fetchEnd-fetchFirst)
-	fetch.Lines(unsafe.Pointer(l), fetchTicks, 1)
-	fetch.Lines(unsafe.Pointer(l), fetchKeys, 16)
+	fetch.Lines(unsafe.Pointer(l), 0, fetchOwn)
+	fetch.Lines(unsafe.Pointer(l), fetchMusic, fetchMuting-fetchMusic)
+	fetch.Lines(unsafe.Pointer(l), fetchKeying, fetchPresses-fetchKeying)
+	fetch.Lines(unsafe.Pointer(l), fetchLatch, fetchAgreed-fetchLatch)
+	fetch.Lines(unsafe.Pointer(l), fetchJitter, fetchEnd-fetchJitter)
 }
 
-// FetchFar is the second half of Fetch, for the leg that is next.
+// FetchFar is the second half of Fetch, for the leg that is next: of the ring what is on hand, but for what cannot be needed now, and where the next
+// packet goes.
 func (l *Leg) FetchFar() {
 	fetchConn(l.conn)
-	r := &l.jitter.ring
-	if len(r.samples) == 0 {
+	j := &l.jitter
+	if len(j.ring.samples) == 0 {
 		return
 	}
-	at := r.index(l.jitter.End)
-	fetch.Lines(unsafe.Pointer(&r.samples[at]), 0, 2*uintptr(min(l.jitter.Frame, len(r.samples)-at)))
-	fetch.Lines(unsafe.Pointer(&r.have[at>>6]), 0, 24)
+	at := j.index(j.Next)
+	n := min(max(0, int(j.End-j.Next)), j.Frame) + j.Frame
+	fetch.Lines(unsafe.Pointer(&j.ring.samples[at]), 0, 2*uintptr(min(n, len(j.ring.samples)-at)))
+	fetch.Lines(unsafe.Pointer(&j.have[at>>6]), 0, uintptr(n)/8+8)
 }

@@ -16,19 +16,20 @@ import (
 //
 // A new field of a leg belongs in here, or in the list of those that are made anew, in leg_image_test.go, with the reason.
 type LegImage struct {
-	Local   netip.AddrPort // where it receives RTP: by this its socket is known
-	Drafted bool           // what a draft has is not in here, for it is as in the one that was sent before
-	Opened  int64          // when, in the ticks' time
-	State   StateImage
-	Codec   string // of the frames; as in State.Agreed, if anything is agreed
-	Sound   SoundImage
-	Filling []byte       // code words of the packet that is being filled
-	Unshown uint8        // ticks since the figures were shown
-	Tied    bool         // the socket is connected to the source
-	Orders  []OrderImage // not carried out yet, oldest first
-	Muxed   []MuxedImage // RTCP over the RTP socket; more than one only with orders that change it
-	Mux     int          // which of them is the tick's, from 1 on; 0: none
-	Control ControlImage
+	Local     netip.AddrPort // where it receives RTP: by this its socket is known
+	Drafted   bool           // what a draft has is not in here, for it is as in the one that was sent before
+	Opened    int64          // when, in the ticks' time
+	State     StateImage
+	Codec     string // of the frames; as in State.Agreed, if anything is agreed
+	Sound     SoundImage
+	Filling   []byte       // code words of the packet that is being filled
+	Unshown   uint8        // ticks since the figures were shown
+	Undrained uint8        // ticks since all was taken that waited
+	Tied      bool         // the socket is connected to the source
+	Orders    []OrderImage // not carried out yet, oldest first
+	Muxed     []MuxedImage // RTCP over the RTP socket; more than one only with orders that change it
+	Mux       int          // which of them is the tick's, from 1 on; 0: none
+	Control   ControlImage
 }
 
 // SoundImage is the sound on hand with as much of what was played as belongs to it (JitterState.History), and what concealment makes of it.
@@ -63,7 +64,7 @@ func (l *Leg) saveTo(im *LegImage) (open bool) {
 	if closing || l.shut.Load() {
 		return false
 	}
-	im.Local, im.Drafted, im.Unshown, im.Tied = l.LocalAddr(), false, l.board.ticks, l.tied
+	im.Local, im.Drafted, im.Unshown, im.Undrained, im.Tied = l.LocalAddr(), false, l.ticks, l.undrained, l.tied
 	var m muxes
 	im.Mux = m.number(l.mux)
 	im.fill(l.draft(l.control.save(&m)))
@@ -166,7 +167,7 @@ func (l *Leg) restoreAll(im *LegImage) (err error) {
 	if l.codec, err = codecOf(im.Codec); err != nil {
 		return err
 	}
-	l.opened, l.tied, l.board.ticks = l.cfg.Epoch.Add(time.Duration(im.Opened)), im.Tied, im.Unshown
+	l.opened, l.tied, l.ticks, l.undrained = l.cfg.Epoch.Add(time.Duration(im.Opened)), im.Tied, im.Unshown, im.Undrained
 	l.state.restore(&im.State)
 	if err := l.jitter.restore(im.State.Playout, &im.Sound, l.codec.FrameSize()); err != nil {
 		return err

@@ -76,10 +76,12 @@ const drainEvery = 4
 //
 // The price: the event of a key that comes right behind the key's tone as sound may be read a tick after that tone was played.
 func (l *Leg) drain(now int64) {
-	all := l.jitter.Rest <= 1 || l.board.ticks%drainEvery == drainEvery-1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
+	l.undrained++
+	all := l.undrained >= drainEvery || l.jitter.Rest <= 1 || l.ticks >= showEvery-1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
 	for range perTick {
 		n, from, ok := l.conn.Recv(l.work.datagram[:])
 		if !ok {
+			l.undrained = 0
 			return
 		}
 		l.receive(l.work.datagram[:n], from, now)

@@ -4,13 +4,13 @@ import "time"
 
 // Figures are what a leg has counted since it was opened.  Plain data.
 type Figures struct {
+	PacketsIn, PacketsOut, BytesOut     uint64 // the first four change in every tick
+	HeardAt                             int64  // when the peer's RTP was last heard, in the ticks' time; 0: never
 	Malformed, UnknownType, Looped      uint64
 	Strangers, Duplicates, Late, Jumps  uint64
 	Sources, Presses, Echoes, BadEvents uint64
 	Flooded, SendFailed                 uint64
-	LostBefore                          int64  // lost of sources before this one
-	PacketsIn, PacketsOut, BytesOut     uint64 // the last four change in every tick
-	HeardAt                             int64  // when the peer's RTP was last heard, in the ticks' time; 0: never
+	LostBefore                          int64 // lost of sources before this one
 }
 
 // LegStats counts what has happened on a leg since it was opened.  Plain data, a snapshot.

@@ -1,6 +1,8 @@
 package media
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -113,5 +115,53 @@ func TestTickTakesNoLock(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("the loop waits for a lock")
 		}
+	}
+}
+
+// far is a bus that says what its loop does.
+type far struct {
+	name  byte
+	did   *[]string
+	ended chan struct{} // closed by the first tick; nil: not
+}
+
+func (f *far) Tick(int64) {
+	*f.did = append(*f.did, string(f.name)+" ticks")
+	if f.ended != nil {
+		close(f.ended)
+		f.ended = nil
+	}
+}
+
+func (f *far) Fetch(before int) { *f.did = append(*f.did, fmt.Sprintf("%c in %d", f.name, before)) }
+
+// Each of seven buses is told, one step before each of the five ticks before its own, how far it is.
+func TestLoopFetchesAhead(t *testing.T) {
+	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, newBreakages(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	var did []string
+	ended := make(chan struct{})
+	l.Do(func() {
+		for name := byte('a'); name < 'g'; name++ {
+			l.Add(&far{name, &did, nil})
+		}
+		l.Add(&far{'g', &did, ended})
+	})
+	<-ended
+	l.close()
+	want := []string{
+		"f in 5", "e in 4", "d in 3", "c in 2", "b in 1", "a ticks",
+		"g in 5", "f in 4", "e in 3", "d in 2", "c in 1", "b ticks",
+		"g in 4", "f in 3", "e in 2", "d in 1", "c ticks",
+		"g in 3", "f in 2", "e in 1", "d ticks",
+		"g in 2", "f in 1", "e ticks",
+		"g in 1", "f ticks",
+		"g ticks",
+	}
+	if did = did[:min(len(want), len(did))]; !slices.Equal(did, want) {
+		t.Errorf("the loop did %q, want %q", did, want)
 	}
 }

@@ -23,12 +23,12 @@ const (
 // Music watches one leg for music that nobody in the room wants to hear: that of a PBX whose user has put the conference on hold, and which does not
 // say so.  Plain data; the zero value has heard nothing.  Owned by the leg's owner.
 type Music struct {
-	Playing bool             // music, until speech comes back
 	Levels  [musicLooks]int8 // dBov, of the last looks, the newest at Looks-1
 	Tonal   uint64           // which of them had a pitch, the newest is bit 0
 	Looks   int              // since the last silence
 	Ticks   int              // since the last look
 	Loud    int              // dBov: what a tenth of the looks exceed
+	Playing bool             // music, until speech comes back; each tick asks
 }
 
 // frame takes the level of the next frame that is heard; tonal is asked, now and then, whether the sound has a pitch.

@@ -10,41 +10,44 @@ import (
 // down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  The sound on hand, and what is between the
 // leg and others, is in LegImage beside it.  Owned by the leg's owner.
 type LegState struct {
-	Playout JitterState
-	Echoes  Echoes
-	Tones   Tones
-	Music   Music
-	Presses Presses
-	Muting  Muting // where the sound of presses lies
-	Keying  Keying
-
-	// What each tick needs from here on, see fetch.
-	Agreed    Agreed
+	// What each tick needs lies together, here and where two of the others meet: Leg.Fetch.
 	Sender    Sender
-	Latch     Latch
 	Source    Source
 	Stillness Stillness
 	Levelling Levelling
-	Figures   Figures
+	Figures   Figures // its first four
+
+	Playout JitterState
+	Echoes  Echoes
+	Tones   Tones
+	Music   Music  // its end
+	Muting  Muting // where the sound of presses lies; its beginning
+	Keying  Keying // its end
+	Presses Presses
+	Latch   Latch // its end
+	Agreed  Agreed
 }
 
 // Agreed is a Session with the codec by its name.
 type Agreed struct {
-	Remote      netip.AddrPort
-	RemoteRTCP  netip.AddrPort
-	Mux         bool
-	Signalling  netip.Addr
 	Codec       string // "": nothing agreed yet
 	PayloadType uint8
 	EventType   uint8
-	EventRate   int
-	Ptime       time.Duration
 	Held        bool
 	Listens     bool
+	Mux         bool // no tick needs what follows
+	EventRate   int
+	Ptime       time.Duration
+	Signalling  netip.Addr
+	Remote      netip.AddrPort
+	RemoteRTCP  netip.AddrPort
 }
 
 func agreed(s Session) Agreed {
-	return Agreed{s.Remote, s.RemoteRTCP, s.Mux, s.Signalling, s.Codec.Name, s.PayloadType, s.EventType, s.EventRate, s.Ptime, s.Held, s.Listens}
+	return Agreed{
+		Codec: s.Codec.Name, PayloadType: s.PayloadType, EventType: s.EventType, EventRate: s.EventRate, Ptime: s.Ptime, Held: s.Held, Listens: s.Listens,
+		Remote: s.Remote, RemoteRTCP: s.RemoteRTCP, Mux: s.Mux, Signalling: s.Signalling,
+	}
 }
 
 // Sender is the stream that we send: one SSRC for as long as the leg lives, whatever is negotiated in between.

@@ -28,9 +28,9 @@ const eventCodes = "0123456789*#ABCD"
 
 // Keys are strokes that are sent one after the other.  NewKeys makes them; the zero value is none.  Plain data, comparable.
 type Keys struct {
+	Beats   [MostStrokes]Beat
 	Count   uint8
 	InSound bool // as tones in the sound, also where events are agreed
-	Beats   [MostStrokes]Beat
 }
 
 // Beat is a Stroke as it is sent, in frames of 20 ms.
