@@ -64,8 +64,9 @@ type Directory struct {
 
 	mu     sync.Mutex
 	rooms  map[string]*Room
-	seats  int    // in all rooms
-	born   uint64 // the last incarnation that a room was given
+	works  map[*media.Loop]*work // of the loops that have had a room
+	seats  int                   // in all rooms
+	born   uint64                // the last incarnation that a room was given
 	closed bool
 
 	recordings    map[*Recording]struct{} // that are not over
@@ -197,7 +198,7 @@ func (d *Directory) reserve(number string, loop *media.Loop, fresh bool) (s *Sea
 	case exists && r.locked:
 		return nil, false, ErrLocked
 	case !exists:
-		r = newRoom(number, loop, d.tones, d.events)
+		r = newRoom(number, loop, d.workOn(loop), d.tones, d.events)
 		r.incarnation = d.bear()
 		d.rooms[number] = r
 		d.events.put(Event{Kind: RoomCreated, Room: number, Incarnation: r.incarnation})

@@ -164,6 +164,7 @@ func (d *Directory) furnish(im *Image, rooms []*Room, calls map[*Seat]Call, reco
 	for i, r := range rooms {
 		d.rooms[r.number] = r
 		r.loop = d.config.Engine.Numbered(im.Rooms[i].Loop)
+		r.work = d.workOn(r.loop)
 		for _, p := range r.members {
 			d.seatAgain(r, p, calls[p.seat])
 		}

@@ -43,8 +43,8 @@ func (e *encoded) of(c *codec.Codec, frame []int16) []byte {
 	if cap(entry.payload) < c.FrameBytes() {
 		return nil
 	}
-	e.used++
 	entry.codec, entry.payload = c, entry.payload[:c.FrameBytes()]
 	c.Encode(entry.payload, frame)
+	e.used++
 	return entry.payload
 }

@@ -3,6 +3,7 @@ package rooms
 import (
 	"unsafe"
 
+	"github.com/sipconf/sipconf/media"
 	"github.com/sipconf/sipconf/media/fetch"
 )
 
@@ -17,5 +18,38 @@ func fetchAhead(members []*Participant) {
 	}
 	if len(members) > 1 {
 		members[1].leg.FetchFar()
+	}
+}
+
+// What each tick needs of a room: where it begins, and how many bytes it is.
+const (
+	fetchRoom = unsafe.Offsetof(Room{}.members)
+	fetchSize = unsafe.Offsetof(Room{}.recording) + unsafe.Sizeof(Room{}.recording) - fetchRoom
+)
+
+// Fetch has the processor bring near those with whom the room's tick begins, of whom fetchAhead would come too late: step by step, for each leads to
+// the next.
+func (r *Room) Fetch(before int) {
+	if before == media.FetchAhead { // nothing may be read yet
+		fetch.Lines(unsafe.Pointer(r), fetchRoom, fetchSize)
+		return
+	}
+	switch first := min(2, len(r.members)); before {
+	case 4:
+		if first > 0 {
+			fetch.Lines(unsafe.Pointer(&r.members[0]), 0, 4*unsafe.Sizeof(r.members[0]))
+		}
+	case 3:
+		for _, p := range r.members[:min(3, len(r.members))] {
+			fetch.Lines(unsafe.Pointer(p), 0, unsafe.Offsetof(p.mate))
+		}
+	case 2:
+		for _, p := range r.members[:first] {
+			p.leg.Fetch()
+		}
+	case 1:
+		if first > 0 {
+			r.members[0].leg.FetchFar()
+		}
 	}
 }

@@ -75,7 +75,7 @@ func (w *wire) Close() error              { return nil }
 // newScene makes a room with tones.
 func newScene(t testing.TB) *scene {
 	events := newQueue(1024)
-	return &scene{TB: t, room: newRoom("5234", nil, newTones(mixRate), events), events: events, now: int64(time.Hour)}
+	return &scene{TB: t, room: newRoom("5234", nil, newWork(), newTones(mixRate), events), events: events, now: int64(time.Hour)}
 }
 
 // newQuietScene makes a room without tones.

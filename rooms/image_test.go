@@ -168,11 +168,12 @@ var anew = map[string]string{
 	"Directory.recorders": "goroutines of the process",
 	"Directory.tapes":     "as the hand-over has it",
 
-	"Room.events": "the directory's",
-	"Room.tones":  "the directory's",
-	"Room.ended":  "a room that has ended is not on the books",
-	"Room.work":   "of one tick, but for the silent frame",
-	"Room.large":  "follows from how many members there are",
+	"Room.events":     "the directory's",
+	"Room.tones":      "the directory's",
+	"Room.ended":      "a room that has ended is not on the books",
+	"Room.work":       "the loop's, of one tick but for the silent frame",
+	"Directory.works": "likewise",
+	"Room.large":      "follows from how many members there are",
 
 	"Participant.leg":    "media's, and found by the call",
 	"Participant.rights": "of one tick",

@@ -21,7 +21,7 @@ import (
 // the median tick, ratio is to that of the loop alone.
 func BenchmarkBigRoom(b *testing.B) {
 	const legs = 1000
-	room := newRoom("5234", nil, newTones(mixRate), newQueue(queueSize))
+	room := newRoom("5234", nil, newWork(), newTones(mixRate), newQueue(queueSize))
 	local := netip.MustParseAddr("127.0.0.1")
 	peers, ports := make([]*net.UDPConn, legs), make([]netip.AddrPort, legs)
 	for i := range legs {
@@ -38,8 +38,9 @@ func BenchmarkBigRoom(b *testing.B) {
 		defer peers[i].Close()
 		peers[i].SetReadBuffer(4096) // what it does not take is dropped by the kernel
 		leg.Update(media.Session{Remote: peers[i].LocalAddr().(*net.UDPAddr).AddrPort(), Codec: codec.PCMA, PayloadType: 8})
-		room.receive(&Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}})
-		room.enter(&Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}})
+		p := &Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}}
+		room.receive(p)
+		room.enter(p)
 	}
 	var crews []large
 	for hands := 0; hands < runtime.GOMAXPROCS(0); hands = 2*hands + 1 {

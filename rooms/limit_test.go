@@ -156,7 +156,7 @@ func TestToneOverShouting(t *testing.T) {
 	bob.speaks(1000, fullScale)
 	room.ticks(50)
 	carol := room.joins("carol", codec.PCMU)
-	w, tones, loudest := &room.room.work, 0, 0
+	w, tones, loudest := room.room.work, 0, 0
 	for range 60 {
 		heard := w.sum
 		if carol.p.own.active() {

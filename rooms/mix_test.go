@@ -154,7 +154,7 @@ func (s *scene) checkExact(t interface {
 	Fatalf(string, ...any)
 }, shouted bool) {
 	t.Helper()
-	w := &s.room.work
+	w := s.room.work
 	if w.limited && !shouted {
 		t.Fatalf("the limiter acts, and nobody has shouted")
 	}

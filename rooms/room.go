@@ -36,57 +36,17 @@ type Room struct {
 	taped   bool // all are to know that it is recorded
 	loudest int  // the peak of the loudest sound of late; 0: there was none
 	limiter mixer.Limiter
-	work    work
+	work    *work // the loop's
 	large   large
 
 	recording *Recording // takes what is to be heard; nil: none does
 }
 
-// work is the memory of a tick. Nothing in it lives longer than that, except the silent frame.
-type work struct {
-	desk
-	voices []int32 // those who are heard, added up
-	sum    []int32 // the voices, the room's tone and what it is told
-	chimes bool    // there is one
-	tells  bool    // there are words, which not everybody need hear
-	mixed  []int16 // sum, for all who only listen
-	quiet  []int16 // zeros
-
-	gain    []float32 // of each sample of whatever is heard, if
-	limited bool      // it is not 1 throughout
-}
-
-// desk is what only one can use at a time: in a large room each hand that works on its tick has one.
-type desk struct {
-	personal []int32 // the voices and one participant's own tone
-	out      []int16 // one participant's mix
-	shared   encoded // what is mixed for all who only listen
-	silent   encoded // zeros
-
-	// In a large room, what this hand has pulled comes to; zero between ticks.
-	heard   []int32  // those who are heard, added up
-	loudest int      // what their peaks add up to
-	_       [64]byte // nothing of the next desk is in the same line of the cache
-}
-
-// newDesk makes one for frames of the size.
-func newDesk(size int) desk {
-	d := desk{personal: make([]int32, size), out: make([]int16, size)}
-	d.shared.reserve(2 * size) // no codec makes more of a frame than linear PCM is
-	d.silent.reserve(2 * size)
-	return d
-}
-
-// newRoom makes an empty room for one loop. The caller adds it there.
-func newRoom(number string, loop *media.Loop, tones *tones, events *queue) *Room {
-	size := mixRate / 50
+// newRoom makes an empty room for one loop, and for the work that is done there. The caller adds it to the loop.
+func newRoom(number string, loop *media.Loop, work *work, tones *tones, events *queue) *Room {
 	return &Room{
-		number: number, created: time.Now(), loop: loop, tones: tones, events: events,
+		number: number, created: time.Now(), loop: loop, work: work, tones: tones, events: events,
 		seats: make(map[*Seat]Call),
-		work: work{
-			desk: newDesk(size), voices: make([]int32, size), sum: make([]int32, size),
-			mixed: make([]int16, size), quiet: make([]int16, size), gain: make([]float32, size),
-		},
 	}
 }
 

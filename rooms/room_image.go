@@ -88,9 +88,9 @@ func (w *words) save(s *savedSounds) WordsImage {
 	return im
 }
 
-// restore makes the room again, without a loop and without legs, and not on the directory's books.
+// restore makes the room again, without a loop and the work there, without legs, and not on the directory's books.
 func (im *RoomImage) restore(d *Directory, s *restoredSounds) (*Room, error) {
-	r := newRoom(im.Number, nil, d.tones, d.events)
+	r := newRoom(im.Number, nil, nil, d.tones, d.events)
 	r.created, r.incarnation, r.locked = im.Created, im.Incarnation, im.Locked
 	r.silent, r.taped, r.loudest, r.limiter = im.Silent, im.Taped, im.Loudest, im.Limiter
 	var err error

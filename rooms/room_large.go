@@ -104,7 +104,7 @@ func (r *Room) tellAll() {
 // gather adds up what the hands have added up, clears their desks, and returns what all the peaks
 // add up to.
 func (r *Room) gather() (loudest int) {
-	w := &r.work
+	w := r.work
 	mixer.Zero(w.voices)
 	for i := range r.large.desks {
 		d := &r.large.desks[i]

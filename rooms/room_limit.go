@@ -10,7 +10,7 @@ import (
 // bits. loudest is what the peaks of all the frames add up to: nearly always that fits, and nothing
 // has to be looked at twice.
 func (r *Room) limit(loudest int) {
-	w := &r.work
+	w := r.work
 	w.limited = false
 	if loudest <= math.MaxInt16 && r.limiter.Cut == 0 {
 		return
@@ -26,7 +26,7 @@ func (r *Room) limit(loudest int) {
 // count: of two who shout at each other, each hears one, and that fits; unless they are recorded, for
 // a recording is one more who listens.
 func (r *Room) reach() {
-	w, shared := &r.work, r.recording != nil
+	w, shared := r.work, r.recording != nil
 	for _, p := range r.members {
 		sum := r.sumFor(&w.desk, p, r.peekPrivately(p))
 		switch {

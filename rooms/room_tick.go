@@ -29,7 +29,7 @@ func (r *Room) Tick(now int64) {
 
 // add adds up who is heard, and returns what their peaks add up to.
 func (r *Room) add() (loudest int) {
-	w := &r.work
+	w := r.work
 	mixer.Zero(w.voices)
 	for _, p := range r.members {
 		if p.heard {
@@ -43,7 +43,7 @@ func (r *Room) add() (loudest int) {
 // mix makes of the voices what is to be heard: with the room's tone and words, if there are any now, and so that
 // it fits.
 func (r *Room) mix(loudest int) {
-	w := &r.work
+	w := r.work
 	copy(w.sum, w.voices)
 	tone := r.chime.frame(r.tones)
 	mixer.Add(w.sum, tone)
@@ -61,7 +61,7 @@ func (r *Room) mix(loudest int) {
 
 // push sends a participant what he shall hear in this tick.
 func (r *Room) push(d *desk, p *Participant, now int64) {
-	w := &r.work
+	w := r.work
 	if p.rights.aside {
 		r.pushAside(d, p, now)
 		return
@@ -113,7 +113,7 @@ func (r *Room) pushAside(d *desk, p *Participant, now int64) {
 // sumFor is what a participant hears, with his own part still in it; nil: nothing. own is the frame
 // of his own tone.
 func (r *Room) sumFor(d *desk, p *Participant, own []int16) []int32 {
-	w := &r.work
+	w := r.work
 	switch {
 	case !p.rights.hears:
 		return nil

@@ -54,7 +54,7 @@ func (w *parrot) next() {
 
 // newCrowd seats so many phones, of which the first few talk.
 func newCrowd(phones, talkers int) *crowd {
-	c := &crowd{room: newRoom("5234", nil, newTones(mixRate), newQueue(queueSize)), now: int64(time.Hour)}
+	c := &crowd{room: newRoom("5234", nil, newWork(), newTones(mixRate), newQueue(queueSize)), now: int64(time.Hour)}
 	for i := range phones {
 		c.joins(i, i < talkers)
 	}

@@ -102,7 +102,7 @@ func (f *Floor) Run(ctx context.Context) error {
 			deadline += (missed - catchUp) * tick
 		}
 		clock.sleepUntil(deadline)
-		f.tick()
+		f.Tick()
 		select {
 		case <-done:
 			return nil
@@ -111,8 +111,8 @@ func (f *Floor) Run(ctx context.Context) error {
 	}
 }
 
-// tick is the whole work.
-func (f *Floor) tick() {
+// Tick is the whole work of one tick, for whoever has a clock of his own.
+func (f *Floor) Tick() {
 	f.sent++
 	binary.BigEndian.PutUint16(f.out[2:], uint16(f.sent))
 	binary.BigEndian.PutUint32(f.out[4:], f.sent*samples)

@@ -60,7 +60,7 @@ func TestEachPeerIsAnswered(t *testing.T) {
 		peers = append(peers, peer(t, addr))
 	}
 	for want := uint32(1); want <= 3; want++ {
-		f.tick()
+		f.Tick()
 		for i, p := range peers {
 			b := hears(t, p)
 			if len(b) != 172 || b[0] != 0x80 || b[1] != 8 {
@@ -75,12 +75,12 @@ func TestEachPeerIsAnswered(t *testing.T) {
 	if f.legs[3].tied {
 		t.Error("the fourth leg has a peer")
 	}
-	f.tick()
+	f.Tick()
 	for _, p := range peers {
 		hears(t, p)
 	}
 	peer(t, addrs[0]) // a stranger
-	f.tick()
+	f.Tick()
 	if b := hears(t, peers[0]); binary.BigEndian.Uint16(b[2:]) != 5 {
 		t.Errorf("the first leg's peer hears % x after a stranger has spoken", b[:4])
 	}
@@ -90,28 +90,28 @@ func TestEachPeerIsAnswered(t *testing.T) {
 func TestNothingWaitsForLong(t *testing.T) {
 	f, addrs := open(t, "127.78.1.5", 1)
 	p := peer(t, addrs[0])
-	f.tick()
+	f.Tick()
 	says(t, p)
 	says(t, p)
-	if f.tick(); f.legs[0].missed {
+	if f.Tick(); f.legs[0].missed {
 		t.Error("nothing came of two packets")
 	}
 	for range 2 * lookEvery {
 		says(t, p)
 	}
 	for range lookEvery {
-		f.tick()
+		f.Tick()
 	}
 	if f.legs[0].receive(f.in[:]) {
 		t.Error("packets wait although the leg has looked")
 	}
-	if f.tick(); !f.legs[0].missed {
+	if f.Tick(); !f.legs[0].missed {
 		t.Error("something came of nothing")
 	}
 	for range 2 {
 		says(t, p)
 	}
-	f.tick()
+	f.Tick()
 	if f.legs[0].receive(f.in[:]) {
 		t.Error("after a tick without a packet there may be two")
 	}
@@ -121,7 +121,7 @@ func TestTickDoesNotAllocate(t *testing.T) {
 	f, addrs := open(t, "127.78.1.2", 2)
 	p := peer(t, addrs[0])
 	hello := []byte("here")
-	if n := testing.AllocsPerRun(100, func() { _, _ = p.Write(hello); f.tick() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = p.Write(hello); f.Tick() }); n != 0 {
 		t.Errorf("%v allocations per tick", n)
 	}
 }
