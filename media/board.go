@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// showEvery is how many ticks go by between two copies of a leg's figures for others: 320 ms.
+// showEvery is how many ticks go by between two copies of a leg's figures for others, and a few more, until all is taken that waits: 320 to 380 ms.
 const showEvery = 16
 
 // board is where the owner of a leg puts a copy of its figures, for whoever is not the owner.  The figures themselves are plain numbers: an
@@ -40,7 +40,9 @@ func (l *Leg) shown() notice {
 
 // showNowAndThen puts up a copy every showEvery ticks, at the end of the tick.  Owner only.
 func (l *Leg) showNowAndThen() {
-	if l.ticks++; l.ticks >= showEvery && l.board.mu.TryLock() {
+	l.ticks++
+	all := l.undrained == 0 || l.ticks >= 2*showEvery // of a leg that is flooded never all
+	if l.ticks >= showEvery && all && l.board.mu.TryLock() {
 		l.ticks, l.board.copy = 0, l.notice()
 		l.board.mu.Unlock()
 	}

@@ -72,7 +72,21 @@ func rounded(level float64) int { return max(silent, int(math.Round(level))) }
 func meanSquare(frame []int16) float64 { return float64(mixer.Energy(frame)) / float64(len(frame)) }
 
 // decibels is the level of a mean square, in dBov.
-func decibels(square float64) float64 { return 10 * math.Log10(square/(1<<30)) }
+func decibels(square float64) float64 { return 10 * math.Ln2 / math.Ln10 * (log2(square) - 30) }
+
+// log2 is the logarithm of a number that is positive, and neither infinite nor so small that it is not normal, to within 2e-7: every leg
+// asks for it twice in a tick, and package math takes five times as long.  The mantissa's is that of (1+t)/(1-t), whose series is 2(t + t^3/3 + t^5/5 + ...), with t up to 1/5.
+func log2(x float64) float64 {
+	const one = 1023 << 52
+	b := math.Float64bits(x)
+	exponent, mantissa := int(b>>52)-1023, math.Float64frombits(b&(1<<52-1)|one)
+	if mantissa > 1.5 {
+		exponent, mantissa = exponent+1, mantissa/2
+	}
+	t := (mantissa - 1) / (mantissa + 1)
+	s := t * t
+	return float64(exponent) + 2*math.Log2E*t*(1+s*(1./3+s*(1./5+s*(1./7))))
+}
 
 // factor is what samples are multiplied by, exactly 1 at 0 dB.
 func factor(gain float64) float32 { return float32(math.Exp2(gain * (math.Log2E * math.Ln10 / 20))) }

@@ -71,13 +71,13 @@ func (l *Leg) report(key byte, info bool, now int64) {
 const drainEvery = 4
 
 // drain takes the packets that wait, up to a bound.  To learn that there are no more costs half of what a packet does: what the frame of
-// this tick does not need may wait in the socket, where the kernel notes when it came.  All is taken when the pace is looked at, when the figures
-// are shown, while a key is down, and after a tick for which nothing came: then much may wait that is too old.
+// this tick does not need may wait in the socket, where the kernel notes when it came.  All is taken when the pace is looked at, while a
+// key is down, and after a tick for which nothing came: then much may wait that is too old.  The figures are shown in such a tick.
 //
 // The price: the event of a key that comes right behind the key's tone as sound may be read a tick after that tone was played.
 func (l *Leg) drain(now int64) {
 	l.undrained++
-	all := l.undrained >= drainEvery || l.jitter.Rest <= 1 || l.ticks >= showEvery-1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
+	all := l.undrained >= drainEvery || l.jitter.Rest <= 1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
 	for range perTick {
 		n, from, ok := l.conn.Recv(l.work.datagram[:])
 		if !ok {

@@ -40,6 +40,13 @@ func reachEach(reach []float32, sum []int32, own []int16) {
 	}
 }
 
+func mostEach(reach []float32) (most float32) {
+	for _, r := range reach {
+		most = max(most, r)
+	}
+	return most
+}
+
 func shapeEach(dst []int16, sum []int32, own []int16, gain []float32) {
 	for i := range dst {
 		dst[i] = saturate(int32(float32(sum[i]-int32(own[i])) * gain[i]))

@@ -24,6 +24,9 @@ func peakLanes(frame *int16, n int) int
 func reachLanes(reach *float32, sum *int32, own *int16, n int)
 
 //go:noescape
+func mostLanes(reach *float32, n int) float32
+
+//go:noescape
 func shapeLanes(dst *int16, sum *int32, own *int16, gain *float32, n int)
 
 //go:noescape

@@ -177,6 +177,30 @@ reach:
 	JNZ    reach
 	RET
 
+// func mostLanes(reach *float32, n int) float32
+TEXT ·mostLanes(SB), NOSPLIT, $0-20
+	MOVQ  reach+0(FP), SI
+	MOVQ  n+8(FP), CX
+	XORPS X0, X0
+	XORPS X1, X1
+
+most:
+	MOVUPS (SI), X2
+	MOVUPS 16(SI), X3
+	MAXPS  X2, X0
+	MAXPS  X3, X1
+	ADDQ   $32, SI
+	SUBQ   $8, CX
+	JNZ    most
+	MAXPS  X1, X0
+	MOVHLPS X0, X1
+	MAXPS  X1, X0
+	MOVAPS X0, X1
+	SHUFPS $1, X1, X1
+	MAXSS  X1, X0
+	MOVSS  X0, ret+16(FP)
+	RET
+
 // func shapeLanes(dst *int16, sum *int32, own *int16, gain *float32, n int)
 TEXT ·shapeLanes(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI

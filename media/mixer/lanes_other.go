@@ -25,6 +25,8 @@ func reachLanes(reach *float32, sum *int32, own *int16, n int) {
 	reachEach(unsafe.Slice(reach, n), unsafe.Slice(sum, n), unsafe.Slice(own, n))
 }
 
+func mostLanes(reach *float32, n int) float32 { return mostEach(unsafe.Slice(reach, n)) }
+
 func shapeLanes(dst *int16, sum *int32, own *int16, gain *float32, n int) {
 	shapeEach(unsafe.Slice(dst, n), unsafe.Slice(sum, n), unsafe.Slice(own, n), unsafe.Slice(gain, n))
 }

@@ -48,13 +48,6 @@ func (l *Limiter) Frame(curve []float32) bool {
 	return true
 }
 
-func most(reach []float32) (most float32) {
-	for _, r := range reach {
-		most = max(most, r)
-	}
-	return most
-}
-
 // straight goes in a line from the gain before the frame to that of its last sample.
 func straight(curve []float32, from, to float32) {
 	step := (to - from) / float32(len(curve))

@@ -89,6 +89,15 @@ func Reach(reach []float32, sum []int32, own []int16) {
 	reachEach(reach[whole:n], sum[whole:n], own[whole:n])
 }
 
+// most is the largest of reach, 0 at least.
+func most(reach []float32) float32 {
+	whole := len(reach) &^ (lanes - 1)
+	if whole == 0 {
+		return mostEach(reach)
+	}
+	return max(mostLanes(&reach[0], whole), mostEach(reach[whole:]))
+}
+
 // Shape writes the mix-minus to dst as Minus does, each sample multiplied by its gain.
 func Shape(dst []int16, sum []int32, own []int16, gain []float32) {
 	n := min(len(dst), len(sum), len(own), len(gain))

@@ -116,6 +116,9 @@ func TestLanesProperty(t *testing.T) {
 		if !slices.Equal(reached, reach) {
 			t.Errorf("Reach %v, want %v", reached, reach)
 		}
+		if got, want := most(reach), mostEach(reach); got != want {
+			t.Errorf("most %v, want %v", got, want)
+		}
 		gain := rapid.SliceOfN(rapid.Float32Range(0, 1), n, n).Draw(t, "gain")
 		Shape(dst, sum, frame, gain)
 		shapeEach(want, sum, frame, gain)
