@@ -55,14 +55,14 @@ type Press struct {
 //
 // Plain data; the zero value is ready.  Owned by the leg's owner.
 type Presses struct {
-	Active  bool   // the last press is going on; each tick asks
-	Ended   bool   // it ended by its end bit: nothing can prolong it
+	Past    [8]Press // the presses and segments before, in turn: their late packets are no presses
+	Turn    uint8
 	Current Press  // the last press begun
 	Origin  uint32 // timestamp of its first segment
 	Length  uint32 // how long it has lasted since Origin, in timestamp units
 	Last    int64  // when its last packet came
-	Turn    uint8
-	Past    [8]Press // the presses and segments before, in turn: their late packets are no presses
+	Ended   bool   // it ended by its end bit: nothing can prolong it
+	Active  bool   // it is going on; each tick asks
 }
 
 // packet takes one event packet, and returns the digit when this is a new press, else 0.

@@ -25,14 +25,14 @@ import "net/netip"
 //
 // Plain data; the zero value admits nobody.  Owned by the leg's owner.
 type Latch struct {
+	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
+	SDP        netip.AddrPort // where SDP says the peer is
+	Doubted    bool           // nothing has come from Source since the negotiation: a router may have moved it
+	Stale      uint8          // packets since the negotiation from Before, or, when Source is doubted, from others
 	Signalling netip.Addr     // where the peer's SIP comes from; invalid: unknown
 	Before     netip.AddrPort // the source before the address moved
 	Of         netip.AddrPort // the SDP address under which Before was the source
 	Gone       Stream         // of the call that had the ports before; zero: none is known
-	Source     netip.AddrPort // where the peer is; invalid: not seen since the address moved
-	Doubted    bool           // nothing has come from Source since the negotiation: a router may have moved it
-	Stale      uint8          // packets since the negotiation from Before, or, when Source is doubted, from others
-	SDP        netip.AddrPort // where SDP says the peer is
 }
 
 // Stream is one sender's packets: where they come from, and their SSRC.

@@ -10,27 +10,23 @@ import (
 const (
 	fetchOwn = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Figures) + unsafe.Offsetof(Figures{}.Malformed) // from the beginning up to there
 
-	fetchMusic  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Music) + unsafe.Offsetof(Music{}.Playing)
-	fetchMuting = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Muting) + unsafe.Offsetof(Muting{}.Turn)
+	fetchKeying = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Keying) + unsafe.Offsetof(Keying{}.Keys) + unsafe.Offsetof(Keys{}.Count)
+	fetchLatch  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Latch) + unsafe.Offsetof(Latch{}.SDP)
 
-	fetchKeying  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Keying) + unsafe.Offsetof(Keying{}.Keys) + unsafe.Offsetof(Keys{}.Count)
-	fetchPresses = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Presses) + unsafe.Offsetof(Presses{}.Ended)
+	fetchPresses = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Presses) + unsafe.Offsetof(Presses{}.Active)
+	fetchAgreed  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Agreed) + unsafe.Offsetof(Agreed{}.Mux)
 
-	fetchLatch  = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Latch) + unsafe.Offsetof(Latch{}.Gone) + unsafe.Offsetof(Stream{}.SSRC)
-	fetchAgreed = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Agreed) + unsafe.Offsetof(Agreed{}.Mux)
-
-	fetchJitter = unsafe.Offsetof(Leg{}.jitter)
-	fetchEnd    = fetchJitter + unsafe.Offsetof(jitter{}.JitterState) + unsafe.Offsetof(JitterState{}.Arrivals) + unsafe.Offsetof(Arrivals{}.Slow)
+	fetchMuting = unsafe.Offsetof(Leg{}.state) + unsafe.Offsetof(LegState{}.Muting) + unsafe.Offsetof(Muting{}.Until)
+	fetchEnd    = unsafe.Offsetof(Leg{}.jitter) + unsafe.Offsetof(jitter{}.JitterState) + unsafe.Offsetof(JitterState{}.Arrivals) + unsafe.Offsetof(Arrivals{}.Slow)
 )
 
 // Fetch has the processor bring the leg near, which is to be pulled as the next but one; FetchFar, thereafter, what lies elsewhere: the socket, and where
 // the next packet goes.  Owner only.
 func (l *Leg) Fetch() {
 	fetch.Lines(unsafe.Pointer(l), 0, fetchOwn)
-	fetch.Lines(unsafe.Pointer(l), fetchMusic, fetchMuting-fetchMusic)
-	fetch.Lines(unsafe.Pointer(l), fetchKeying, fetchPresses-fetchKeying)
-	fetch.Lines(unsafe.Pointer(l), fetchLatch, fetchAgreed-fetchLatch)
-	fetch.Lines(unsafe.Pointer(l), fetchJitter, fetchEnd-fetchJitter)
+	fetch.Lines(unsafe.Pointer(l), fetchKeying, fetchLatch-fetchKeying)
+	fetch.Lines(unsafe.Pointer(l), fetchPresses, fetchAgreed-fetchPresses)
+	fetch.Lines(unsafe.Pointer(l), fetchMuting, fetchEnd-fetchMuting)
 }
 
 // FetchFar is the second half of Fetch, for the leg that is next: of the ring what is on hand, but for what cannot be needed now, and where the next

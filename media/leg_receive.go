@@ -113,16 +113,18 @@ func (l *Leg) receive(b []byte, from netip.AddrPort, now int64) {
 		l.state.Figures.Looped++
 		return
 	}
-	source := l.state.Latch.Source
-	if !l.state.Latch.admit(from, p.ssrc, audio || key) {
-		l.state.Figures.Strangers++
-		return
-	}
-	if l.state.Latch.Source != source {
-		l.control.found(l.state.Latch.Source)
-	}
-	if !l.tied && l.state.Latch.certain() {
-		l.tie(l.state.Latch.Source)
+	if !l.tied || from != l.state.Latch.Source { // else nobody need be asked, nor anything learnt: Latch.certain
+		source := l.state.Latch.Source
+		if !l.state.Latch.admit(from, p.ssrc, audio || key) {
+			l.state.Figures.Strangers++
+			return
+		}
+		if l.state.Latch.Source != source {
+			l.control.found(l.state.Latch.Source)
+		}
+		if !l.tied && l.state.Latch.certain() {
+			l.tie(l.state.Latch.Source)
+		}
 	}
 	l.state.Figures.PacketsIn++
 	l.state.Figures.HeardAt = max(now, 1)

@@ -120,9 +120,11 @@ func (l *Leg) send(b []byte) {
 // put sends one packet, if there is an address to send it to; false: there is none.
 func (l *Leg) put(b []byte, typ uint8, ts uint32, marker bool) bool {
 	s := &l.state.Sender
-	to := l.state.Latch.destination()
-	if !to.IsValid() {
-		return false
+	to := l.state.Latch.Source
+	if !l.tied {
+		if to = l.state.Latch.destination(); !to.IsValid() {
+			return false
+		}
 	}
 	h := &l.desk().header
 	h.Version, h.Marker, h.PayloadType = 2, marker, typ

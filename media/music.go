@@ -28,7 +28,7 @@ type Music struct {
 	Looks   int              // since the last silence
 	Ticks   int              // since the last look
 	Loud    int              // dBov: what a tenth of the looks exceed
-	Playing bool             // music, until speech comes back; each tick asks
+	Playing bool             // music, until speech comes back
 }
 
 // frame takes the level of the next frame that is heard; tonal is asked, now and then, whether the sound has a pitch.
@@ -117,4 +117,4 @@ func (l *Leg) tonal() bool {
 }
 
 // PlaysMusic says that the peer plays music and is not heard for it (LegConfig.MuteMusic).  Owner only, after Pull.
-func (l *Leg) PlaysMusic() bool { return l.state.Music.Playing }
+func (l *Leg) PlaysMusic() bool { return l.cfg.MuteMusic && l.state.Music.Playing }

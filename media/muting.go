@@ -14,9 +14,9 @@ var everything = Window{math.MinInt64, math.MaxInt64}
 //
 // Plain data; the zero value mutes nothing.  Owned by the leg's owner.
 type Muting struct {
-	Until   int64     // nothing is muted from this position on
-	Turn    uint8     // of the last window
 	Windows [8]Window // in turn
+	Turn    uint8     // of the last window
+	Until   int64     // nothing is muted from this position on; each tick asks
 }
 
 // last is the window of the last press.

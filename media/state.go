@@ -20,12 +20,12 @@ type LegState struct {
 	Playout JitterState
 	Echoes  Echoes
 	Tones   Tones
-	Music   Music  // its end
-	Muting  Muting // where the sound of presses lies; its beginning
-	Keying  Keying // its end
-	Presses Presses
-	Latch   Latch // its end
-	Agreed  Agreed
+	Music   Music
+	Keying  Keying  // its end,
+	Latch   Latch   // and the beginning
+	Presses Presses // its end,
+	Agreed  Agreed  // and the beginning
+	Muting  Muting  // where the sound of presses lies; its end, and then the playout in use
 }
 
 // Agreed is a Session with the codec by its name.
