@@ -2,6 +2,8 @@ package codec
 
 import "github.com/zaf/g711"
 
+// The tables say what the laws are; on amd64 they are used for what does not fill the lanes only (lanes_amd64.s).
+//
 // The laws throw away at least the two lowest bits of a 16-bit sample, so a table over the upper 14 bits is exact
 // (a test compares all 65,536 samples).  16 KB stays in the first-level cache where 64 KB would not.
 const (
