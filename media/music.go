@@ -1,12 +1,14 @@
 package media
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
 
-// How music is told from speech.  A voice has gaps: between words, between sounds, for breath.  Of what a PBX plays to those who wait, most
-// has none for seconds.  Noise has none either, but no pitch.
+// How music is told from speech, in one of two ways.  A voice has gaps: between words, between sounds, for breath.  Of what a PBX plays to those who
+// wait, most has none for seconds.  Noise has none either, but no pitch.  And a voice's pitch is never at rest, while an instrument holds a note:
+// so music that has rests is told.
 const (
 	musicEvery  = 5   // ticks from one look to the next: 100 ms
 	musicLooks  = 50  // looked back on: 5 s
@@ -20,6 +22,18 @@ const (
 	speechPause = 3   // gaps in a row that do
 )
 
+// What a note is.
+const (
+	noteAlike  = 0.6  // how alike two periods are in it
+	noteSlide  = 0.01 // by how much a period may differ from the one a look before: a sixth of a semitone
+	noteLeast  = 3    // so many looks in a row with one pitch make a note
+	noteLoud   = 20   // dB below the loud looks that it may be; a hum in the background is softer
+	noteLooks  = 100  // looked back on for notes: 10 s
+	musicNotes = 14   // so many of these looks are in notes in music; speech had 7 at most (docs/quality.md)
+	recentLook = 25   // while music plays, it goes on, whatever the gaps, if of so many looks
+	recentNote = 3    // so many are in notes
+)
+
 // Music watches one leg for music that nobody in the room wants to hear: that of a PBX whose user has put the conference on hold, and which does not
 // say so.  Plain data; the zero value has heard nothing.  Owned by the leg's owner.
 type Music struct {
@@ -28,44 +42,71 @@ type Music struct {
 	Looks   int              // since the last silence
 	Ticks   int              // since the last look
 	Loud    int              // dBov: what a tenth of the looks exceed
+	Period  float64          // of the last look's pitch, in samples; 0: it had none
+	Held    uint8            // looks in a row, up to noteLeast, with about that pitch
+	Notes   [2]uint64        // which of the last looks were in notes, the newest is bit 0 of the first
 	Playing bool             // music, until speech comes back
 }
 
-// frame takes the level of the next frame that is heard; tonal is asked, now and then, whether the sound has a pitch.
-func (m *Music) frame(level int, tonal func() bool) {
+// frame takes the level of the next frame that is heard; pitch is asked, now and then, for the period of the sound, in samples, and how alike two
+// of them are.
+func (m *Music) frame(level int, pitch func() (period, alike float64)) {
 	if m.Ticks++; m.Ticks < musicEvery {
 		return
 	}
 	m.Ticks = 0
-	copy(m.Levels[:], m.Levels[1:])
-	m.Levels[musicLooks-1] = int8(level)
-	m.Tonal <<= 1
-	if m.Looks++; m.Looks < musicLooks {
-		m.pitch(tonal)
+	m.look(level, pitch)
+	if m.Looks = min(m.Looks+1, musicLooks); m.Looks < musicLooks {
 		return
 	}
 	m.Loud = m.loud()
-	switch gaps := m.gaps(musicLooks); {
+	switch {
 	case m.Playing:
-		m.Playing = !m.speaks()
-	case gaps <= musicGaps && m.Loud > musicFloor:
-		m.pitch(tonal)
-		m.Playing = bits.OnesCount64(m.Tonal&(1<<musicLooks-1)) >= musicTonal
-	case gaps <= 2*musicGaps: // may become music
-		m.pitch(tonal)
+		if m.speaks() && m.notes(recentLook) < recentNote {
+			m.Playing, m.Notes = false, [2]uint64{}
+		}
+	case m.Loud > musicFloor:
+		m.Playing = m.gaps(musicLooks) <= musicGaps && bits.OnesCount64(m.Tonal&(1<<musicLooks-1)) >= musicTonal || m.notes(noteLooks) >= musicNotes
 	}
+}
+
+// look takes note of what the sound is like now.
+func (m *Music) look(level int, pitch func() (period, alike float64)) {
+	copy(m.Levels[:], m.Levels[1:])
+	m.Levels[musicLooks-1] = int8(level)
+	m.Tonal <<= 1
+	m.Notes[1], m.Notes[0] = m.Notes[1]<<1|m.Notes[0]>>63, m.Notes[0]<<1
+	known := m.Looks >= musicLooks         // how loud the loud ones are
+	if known && level <= m.Loud-noteLoud { // too soft for a note, and to look for a pitch costs
+		m.Period, m.Held = 0, 0
+		return
+	}
+	period, alike := pitch()
+	if alike > musicAlike {
+		m.Tonal |= 1
+	}
+	if !known || alike <= noteAlike {
+		m.Period, m.Held = 0, 0
+		return
+	}
+	if math.Abs(period-m.Period) >= noteSlide*m.Period {
+		m.Held = 0
+	}
+	m.Period = period
+	if m.Held = min(m.Held+1, noteLeast); m.Held == noteLeast {
+		m.Notes[0] |= 1<<noteLeast - 1
+	}
+}
+
+// notes counts those of the last looks that were in notes.
+func (m *Music) notes(looks int) int {
+	return bits.OnesCount64(m.Notes[0]&(1<<min(looks, 64)-1)) + bits.OnesCount64(m.Notes[1]&(1<<max(0, looks-64)-1))
 }
 
 // silent says that nothing came: whatever it was, it is over.
 func (m *Music) silent() {
 	if m.Looks > 0 {
 		*m = Music{}
-	}
-}
-
-func (m *Music) pitch(tonal func() bool) {
-	if tonal() {
-		m.Tonal |= 1
 	}
 }
 
@@ -98,22 +139,23 @@ func (l *Leg) watchMusic() {
 	case !l.jitter.Playing:
 		m.silent()
 	case l.heard:
-		m.frame(l.Level(), l.tonal)
+		m.frame(l.Level(), l.pitch)
 		l.heard = !m.Playing
 	}
 }
 
-// tonal says whether what was played last has a pitch.
-func (l *Leg) tonal() bool {
+// pitch is that of what was played last: its period in samples, and how alike two of them are; 0: nothing is known.
+func (l *Leg) pitch() (period, alike float64) {
 	frame := l.jitter.Frame
-	n := pitchMax(frame) + frame/2
+	window := frame / 2
+	n := pitchMax(frame) + window
 	if l.jitter.History < int64(n) {
-		return false
+		return 0, 0
 	}
 	var known [2 * pitchSize]int16
 	l.jitter.ring.read(known[:n], l.jitter.Next-int64(n))
-	_, alike := pitch(known[:n], frame/2, pitchMin(frame))
-	return alike > musicAlike
+	whole, alike := pitch(known[:n], window, pitchMin(frame))
+	return between(known[:n], window, whole), alike
 }
 
 // PlaysMusic says that the peer plays music and is not heard for it (LegConfig.MuteMusic).  Owner only, after Pull.

@@ -3,9 +3,11 @@ package media
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +89,57 @@ func TestE2ESpeechIsNoMusic(t *testing.T) {
 	t.Logf("three at once, all the time: %.0f s, %.1f s muted in %d pieces", w.seconds, w.muted, w.begins)
 }
 
+// melody is an instrument that plays slowly, with rests: each note fades by 12 dB in a second, and is damped then.
+func melody(seconds int) []int16 {
+	pcm := make([]int16, seconds*8000)
+	const note, rest = 6400, 2400
+	for i := range pcm {
+		n, at := i/(note+rest), i%(note+rest)
+		if at >= note {
+			continue
+		}
+		hz := 220 * math.Exp2(float64(n*5%12)/12)
+		sound := 0.0
+		for overtone := 1.0; overtone <= 4; overtone++ {
+			sound += math.Sin(2*math.Pi*hz*overtone*float64(at)/8000) / overtone
+		}
+		pcm[i] = int16(3000 * sound * math.Pow(10, -0.6*float64(at)/8000))
+	}
+	return pcm
+}
+
+// Music with rests, in which there are as many gaps as in speech, is told by its notes.
+func TestSlowMusicIsMusic(t *testing.T) {
+	w := watch(melody(60))
+	if w.first == 0 || w.first > 12 || w.muted < 40 || w.begins > 2 {
+		t.Errorf("music with rests is noticed after %.1f s, and kept out for %.0f of %.0f s, %d times", w.first, w.muted, w.seconds, w.begins)
+	}
+}
+
+// Who comes back from music with rests is heard again after 4 s at most, and is not kept out any more.
+func TestE2ESpeechAfterSlowMusic(t *testing.T) {
+	const music = 20
+	w := watch(append(melody(music), quality.Speech(t, "en-us", strings.Repeat(long[0].text, 3))...))
+	if over := w.muted - (music - w.first); w.first == 0 || over > 4 || w.begins > 1 {
+		t.Errorf("music begins %d times, after %.1f s at first, and goes on for %.1f s of the speech", w.begins, w.first, over)
+	}
+}
+
+// Who hesitates holds a vowel, and a hum in the background a pitch; neither is music.
+func TestE2EHesitationIsNoMusic(t *testing.T) {
+	pcm := quality.Speech(t, "en-us", strings.Repeat("Well, erm, I, uhm, think that, uh, we should, erm, have a, uhm, look at it again. Aaaah, mmmm, yes. ", 10))
+	if w := watch(pcm); w.begins > 0 {
+		t.Errorf("hesitation is taken for music %d times in %.0f s, after %.1f s at first", w.begins, w.seconds, w.first)
+	}
+	spoken := quality.Speech(t, "de", strings.Repeat(long[1].text, 4))
+	for i := range spoken { // at -49 dBFS
+		spoken[i] += int16(116 * math.Sin(2*math.Pi*100*float64(i)/8000))
+	}
+	if w := watch(spoken); w.begins > 0 {
+		t.Errorf("a hum behind a voice is taken for music %d times in %.0f s, after %.1f s at first", w.begins, w.seconds, w.first)
+	}
+}
+
 // Noise is not music: nobody has put anything on hold.
 func TestNoiseIsNoMusic(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -99,14 +152,13 @@ func TestNoiseIsNoMusic(t *testing.T) {
 	}
 }
 
-// TestMusicOfOthers judges real music on hold: WAV files of 8 kHz, 16 bit, in the folder that MUSIC names, such as those of Debian's
-// asterisk-moh-opsound-wav. The rows are those of docs/quality.md.
-func TestMusicOfOthers(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(os.Getenv("MUSIC"), "*.wav"))
-	if os.Getenv("MUSIC") == "" || len(files) == 0 {
-		t.Skip("MUSIC names no folder with music")
+// others is the sound of others: WAV files of 8 kHz, 16 bit, in the folder that a variable names; else the test is skipped.
+func others(t *testing.T, variable string) (names []string, pcms [][]int16) {
+	names, _ = filepath.Glob(filepath.Join(os.Getenv(variable), "*.wav"))
+	if os.Getenv(variable) == "" || len(names) == 0 {
+		t.Skipf("%s names no folder with WAV files", variable)
 	}
-	for _, name := range files {
+	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -115,9 +167,26 @@ func TestMusicOfOthers(t *testing.T) {
 		for i := range pcm {
 			pcm[i] = int16(binary.LittleEndian.Uint16(b[44+2*i:]))
 		}
-		w := watch(pcm)
-		fmt.Printf("| %s | %.0f s | %.1f s | %.0f %% | %d |\n", filepath.Base(name), w.seconds, w.first, 100*w.muted/w.seconds, w.begins)
+		pcms = append(pcms, pcm)
 	}
+	return names, pcms
+}
+
+// TestMusicOfOthers judges real music on hold, such as that of Debian's asterisk-moh-opsound-wav, in the folder that MUSIC names. The rows are those
+// of docs/quality.md.
+func TestMusicOfOthers(t *testing.T) {
+	names, pcms := others(t, "MUSIC")
+	for i, pcm := range pcms {
+		w := watch(pcm)
+		fmt.Printf("| %s | %.0f s | %.1f s | %.0f %% | %d |\n", filepath.Base(names[i]), w.seconds, w.first, 100*w.muted/w.seconds, w.begins)
+	}
+}
+
+// TestSpeechOfOthers judges real speech, such as that of Debian's asterisk-core-sounds-en-wav, in the folder that SPEECH names, file after file.
+func TestSpeechOfOthers(t *testing.T) {
+	_, pcms := others(t, "SPEECH")
+	w := watch(slices.Concat(pcms...))
+	fmt.Printf("%.0f s of speech: %.1f s muted in %d pieces\n", w.seconds, w.muted, w.begins)
 }
 
 func TestWatchingForMusicAllocatesNothing(t *testing.T) {
@@ -138,5 +207,22 @@ func TestWatchingForMusicAllocatesNothing(t *testing.T) {
 	}
 	if !l.PlaysMusic() {
 		t.Error("20 s of a tone are not taken for music")
+	}
+}
+
+// BenchmarkMusic is what a tick costs to watch for music.
+func BenchmarkMusic(b *testing.B) {
+	l := &Leg{}
+	l.cfg.MuteMusic = true
+	l.jitter.setUp(160, 0)
+	l.frame = make([]int16, 160)
+	pcm := melody(20)
+	for at := 0; at+160 <= len(pcm); at += 160 {
+		l.jitter.put(int64(at), pcm[at:at+160], 80)
+		l.heard, l.level = l.jitter.pop(l.frame), levelUnknown
+	}
+	for b.Loop() {
+		l.heard, l.level = true, -23
+		l.watchMusic()
 	}
 }
