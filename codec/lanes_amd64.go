@@ -24,8 +24,10 @@ func (c *Codec) decodeLanes(dst []int16, payload []byte) int {
 	case n == 0:
 	case c == PCMA:
 		alawDecodeLanes(&dst[0], &payload[0], n)
-	default:
+	case c == PCMU:
 		ulawDecodeLanes(&dst[0], &payload[0], n)
+	default:
+		return 0
 	}
 	return n
 }
@@ -37,8 +39,10 @@ func (c *Codec) encodeLanes(dst []byte, frame []int16) int {
 	case n == 0:
 	case c == PCMA:
 		alawEncodeLanes(&dst[0], &frame[0], n)
-	default:
+	case c == PCMU:
 		ulawEncodeLanes(&dst[0], &frame[0], n)
+	default:
+		return 0
 	}
 	return n
 }

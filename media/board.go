@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// showEvery is how many ticks go by between two copies of a leg's figures for others, and a few more, until all is taken that waits: 320 to 380 ms.
+// showEvery is how many ticks go by between two copies of a leg's figures for others, and a few more, until all is taken that waits: 320 to 380 ms, or
+// 640 if ever more comes.
 const showEvery = 16
 
 // board is where the owner of a leg puts a copy of its figures, for whoever is not the owner.  The figures themselves are plain numbers: an

@@ -84,6 +84,7 @@ var anew = map[string]string{
 	"Leg.given":      "as the hand-over has it",
 	"Leg.shut":       "a leg that is shut is not saved",
 	"Leg.board":      "the figures are carried, and put up again with the next copy",
+	"Loop.fetching":  "of one tick",
 	"Leg.frame":      "of one tick",
 	"Leg.heard":      "of one tick",
 	"Leg.level":      "of one tick",

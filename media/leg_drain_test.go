@@ -233,3 +233,26 @@ func TestSocketIsSeldomAskedInVain(t *testing.T) {
 		t.Errorf("asked in vain %d times in %d ticks, want %d", a.vain, ticks, ticks/4)
 	}
 }
+
+// flood is a socket on which always something more waits.
+type flood struct{ media.Conn }
+
+func (f flood) Recv(b []byte) (int, netip.AddrPort, bool) {
+	if n, from, ok := f.Conn.Recv(b); ok {
+		return n, from, ok
+	}
+	return copy(b, "noise"), netip.MustParseAddrPort("192.0.2.66:6666"), true
+}
+
+// A flood is read as far as may be in every tick, and counted, for however long it goes on.
+func TestFloodIsReadForLong(t *testing.T) {
+	c := newCall(t, codec.PCMA)
+	c.Leg = media.NewLeg(media.LegConfig{}, flood{c.Conn})
+	defer c.Leg.Close()
+	c.Leg.Update(c.Session())
+	const ticks = 600
+	c.ticks(ticks)
+	if s := c.Leg.Stats(); s.Flooded < ticks-4 || s.PacketsIn < ticks-2 {
+		t.Errorf("of %d flooded ticks %d were counted, and %d packets of the phone read", ticks, s.Flooded, s.PacketsIn)
+	}
+}

@@ -29,7 +29,7 @@ func (l *Leg) Fetch() {
 	fetch.Lines(unsafe.Pointer(l), fetchMuting, fetchEnd-fetchMuting)
 }
 
-// FetchFar is the second half of Fetch, for the leg that is next: of the ring what is on hand, but for what cannot be needed now, and where the next
+// FetchFar is the second half of Fetch, for the leg that is next: of the ring what is to be played, and where the next
 // packet goes.
 func (l *Leg) FetchFar() {
 	fetchConn(l.conn)
@@ -37,8 +37,15 @@ func (l *Leg) FetchFar() {
 	if len(j.ring.samples) == 0 {
 		return
 	}
-	at := j.index(j.Next)
-	n := min(max(0, int(j.End-j.Next)), j.Frame) + j.Frame
-	fetch.Lines(unsafe.Pointer(&j.ring.samples[at]), 0, 2*uintptr(min(n, len(j.ring.samples)-at)))
-	fetch.Lines(unsafe.Pointer(&j.have[at>>6]), 0, uintptr(n)/8+8)
+	if j.End > j.Next {
+		j.ring.fetch(j.Next, j.Frame)
+	}
+	j.ring.fetch(j.End, j.Frame)
+}
+
+// fetch has the processor bring near what is from a position on, or would be, up to the end of the memory.
+func (r *ring) fetch(at int64, n int) {
+	i := r.index(at)
+	fetch.Lines(unsafe.Pointer(&r.samples[i]), 0, 2*uintptr(min(n, len(r.samples)-i)))
+	fetch.Lines(unsafe.Pointer(&r.have[i>>6]), 0, uintptr(n)/8+8)
 }

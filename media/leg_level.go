@@ -74,8 +74,8 @@ func meanSquare(frame []int16) float64 { return float64(mixer.Energy(frame)) / f
 // decibels is the level of a mean square, in dBov.
 func decibels(square float64) float64 { return 10 * math.Ln2 / math.Ln10 * (log2(square) - 30) }
 
-// log2 is the logarithm of a number that is positive, and neither infinite nor so small that it is not normal, to within 2e-7: every leg
-// asks for it twice in a tick, and package math takes five times as long.  The mantissa's is that of (1+t)/(1-t), whose series is 2(t + t^3/3 + t^5/5 + ...), with t up to 1/5.
+// log2 is the logarithm of a number that is positive, and neither infinite nor so small that it is not normal, to within 2e-7: a leg
+// that is heard and levelled asks for it twice in a tick, and package math takes longer.  The mantissa's is that of (1+t)/(1-t), whose series is 2(t + t^3/3 + t^5/5 + ...), with t up to 1/5.
 func log2(x float64) float64 {
 	const one = 1023 << 52
 	b := math.Float64bits(x)

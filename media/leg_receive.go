@@ -76,7 +76,7 @@ const drainEvery = 4
 //
 // The price: the event of a key that comes right behind the key's tone as sound may be read a tick after that tone was played.
 func (l *Leg) drain(now int64) {
-	l.undrained++
+	l.undrained = min(l.undrained+1, drainEvery)
 	all := l.undrained >= drainEvery || l.jitter.Rest <= 1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
 	for range perTick {
 		n, from, ok := l.conn.Recv(l.work.datagram[:])

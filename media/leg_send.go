@@ -91,9 +91,11 @@ func (l *Leg) room(now int64) []byte {
 
 // post fills up the frame, of which n bytes are written, and sends the packets that are full.
 func (l *Leg) post(room []byte, n int) {
-	silence := l.codec.Silence()
-	for i := n; i < len(room); i++ {
-		room[i] = silence
+	if n < len(room) {
+		silence := l.codec.Silence()
+		for i := n; i < len(room); i++ {
+			room[i] = silence
+		}
 	}
 	o := &l.out
 	if o.full == o.frame {

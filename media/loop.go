@@ -23,8 +23,10 @@ const FetchAhead = 5
 // Fetcher is a Bus that has the processor bring near what its tick will need, while others are ticked: with a thousand legs it has
 // left the cache since the last one.
 type Fetcher interface {
-	// Fetch is called FetchAhead times before each Tick, with how many buses are before it still, itself counted: 5, 4, 3, 2 and 1; the first ones of
-	// a loop are called less often.  What it reads should have been asked for in the call before.  As Tick, it must not allocate, lock, log or block.
+	Bus
+	// Fetch is called FetchAhead times before a Tick, with how many buses are before it still, itself counted: 5, 4, 3, 2 and 1; for the first ones of
+	// a loop, and when others come or go, some of the calls are missing.  What it reads should have been asked for in the call before.  As Tick, it must not
+	// allocate, lock, log or block, and a panic removes the bus.
 	Fetch(before int)
 }
 
@@ -42,6 +44,7 @@ type Loop struct {
 	buses    []Bus        // on the loop only
 	at       int          // which bus is being ticked, -1 between ticks; on the loop only
 	ticked   Bus          // that bus, also when it has just removed itself; on the loop only
+	fetching Fetcher      // that is being asked to fetch; nil: none is; on the loop only
 	spare    []func()     // the mailbox's other slice; on the loop only
 	legs     atomic.Int64 // attached
 	expected atomic.Int64 // by Expect
@@ -205,15 +208,23 @@ func (l *Loop) tick(now int64) {
 // tickOn ticks the buses from l.at on, up to the end or a panic: one deferred call for all of them, as long as all goes well.
 func (l *Loop) tickOn(now int64) {
 	defer func() {
-		if reason := recover(); reason != nil {
+		reason := recover()
+		switch {
+		case reason == nil:
+		case l.fetching != nil: // nor has the one been ticked whose turn it is
+			bus := l.fetching
+			l.fetching = nil
+			l.Remove(bus)
+			l.broke(bus, reason)
+		default:
 			l.Remove(l.ticked)
 			l.at++
 			l.broke(l.ticked, reason)
 		}
 	}()
 	for l.at < len(l.buses) {
-		l.ticked, l.work.used = l.buses[l.at], 0
 		l.fetchAhead()
+		l.ticked, l.work.used = l.buses[l.at], 0
 		l.ticked.Tick(now)
 		l.at++
 	}
@@ -223,9 +234,11 @@ func (l *Loop) tickOn(now int64) {
 func (l *Loop) fetchAhead() {
 	for before := min(FetchAhead, len(l.buses)-1-l.at); before > 0; before-- {
 		if b, ok := l.buses[l.at+before].(Fetcher); ok {
+			l.fetching = b
 			b.Fetch(before)
 		}
 	}
+	l.fetching = nil
 }
 
 // readMail runs the queued functions in order, and stands still in a pause; false when the loop is closed and there are no more.

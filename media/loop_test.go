@@ -3,6 +3,7 @@ package media
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -163,5 +164,50 @@ func TestLoopFetchesAhead(t *testing.T) {
 	}
 	if did = did[:min(len(want), len(did))]; !slices.Equal(did, want) {
 		t.Errorf("the loop did %q, want %q", did, want)
+	}
+}
+
+// clumsy is a bus whose Fetch panics, in the step that is told.
+type clumsy struct {
+	far
+	at int
+}
+
+func (c *clumsy) Fetch(before int) {
+	if before == c.at {
+		panic("clumsy")
+	}
+}
+
+// A bus whose Fetch panics is removed, and nobody else: not the one whose turn it is.
+func TestFetchThatPanics(t *testing.T) {
+	b := newBreakages()
+	l, err := startLoop(firstTicks(monotonic(), 1)[0], 0, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	var did []string
+	ended := make(chan struct{})
+	bad := &clumsy{far{'c', &did, nil}, 2}
+	l.Do(func() {
+		l.Add(&far{'a', &did, nil})
+		l.Add(&far{'b', &did, nil})
+		l.Add(bad)
+		l.Add(&far{'d', &did, ended})
+	})
+	<-ended
+	l.close()
+	var ticked []string
+	for _, what := range did {
+		if strings.HasSuffix(what, "ticks") {
+			ticked = append(ticked, what)
+		}
+	}
+	if want := []string{"a ticks", "b ticks", "d ticks"}; !slices.Equal(ticked[:min(3, len(ticked))], want) {
+		t.Errorf("the loop did %q, want %q", ticked, want)
+	}
+	if broken := b.take(); len(broken) != 1 || broken[0].bus != Bus(bad) {
+		t.Errorf("%d buses are broken: %v", len(broken), broken)
 	}
 }

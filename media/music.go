@@ -24,14 +24,14 @@ const (
 
 // What a note is.
 const (
-	noteAlike  = 0.6  // how alike two periods are in it
-	noteSlide  = 0.01 // by how much a period may differ from the one a look before: a sixth of a semitone
-	noteLeast  = 3    // so many looks in a row with one pitch make a note
-	noteLoud   = 20   // dB below the loud looks that it may be; a hum in the background is softer
-	noteLooks  = 100  // looked back on for notes: 10 s
-	musicNotes = 14   // so many of these looks are in notes in music; speech had 7 at most (docs/quality.md)
-	recentLook = 25   // while music plays, it goes on, whatever the gaps, if of so many looks
-	recentNote = 3    // so many are in notes
+	noteAlike  = 0.6      // how alike two periods are in it
+	noteSlide  = 0.01     // by how much a period may differ from the one a look before: a sixth of a semitone
+	noteLeast  = 3        // so many looks in a row with one pitch make a note
+	noteLoud   = musicGap // dB below the loud looks that it may be: what is softer is a gap, whatever hums there
+	noteLooks  = 100      // looked back on for notes: 10 s
+	musicNotes = 18       // so many of these looks are in notes in music; docs/quality.md says how many in speech
+	recentLook = 25       // while music plays that was told by its notes, it goes on, whatever the gaps, if of so many looks
+	recentNote = 3        // so many are in notes
 )
 
 // Music watches one leg for music that nobody in the room wants to hear: that of a PBX whose user has put the conference on hold, and which does not
@@ -42,9 +42,10 @@ type Music struct {
 	Looks   int              // since the last silence
 	Ticks   int              // since the last look
 	Loud    int              // dBov: what a tenth of the looks exceed
-	Period  float64          // of the last look's pitch, in samples; 0: it had none
-	Held    uint8            // looks in a row, up to noteLeast, with about that pitch
 	Notes   [2]uint64        // which of the last looks were in notes, the newest is bit 0 of the first
+	Period  float32          // of the last look's pitch, in samples; 0: it had none
+	Held    uint8            // looks in a row, up to noteLeast, with about that pitch
+	ByNotes bool             // what plays has rests, and was told by its notes
 	Playing bool             // music, until speech comes back
 }
 
@@ -61,12 +62,13 @@ func (m *Music) frame(level int, pitch func() (period, alike float64)) {
 	}
 	m.Loud = m.loud()
 	switch {
-	case m.Playing:
-		if m.speaks() && m.notes(recentLook) < recentNote {
-			m.Playing, m.Notes = false, [2]uint64{}
-		}
-	case m.Loud > musicFloor:
-		m.Playing = m.gaps(musicLooks) <= musicGaps && bits.OnesCount64(m.Tonal&(1<<musicLooks-1)) >= musicTonal || m.notes(noteLooks) >= musicNotes
+	case m.Playing && m.speaks() && !(m.ByNotes && m.notes(recentLook) >= recentNote):
+		m.Playing, m.ByNotes, m.Notes = false, false, [2]uint64{}
+	case m.Loud <= musicFloor:
+	case m.gaps(musicLooks) <= musicGaps && bits.OnesCount64(m.Tonal&(1<<musicLooks-1)) >= musicTonal:
+		m.Playing, m.ByNotes = true, false
+	case !m.Playing && m.notes(noteLooks) >= musicNotes:
+		m.Playing, m.ByNotes = true, true
 	}
 }
 
@@ -85,14 +87,14 @@ func (m *Music) look(level int, pitch func() (period, alike float64)) {
 	if alike > musicAlike {
 		m.Tonal |= 1
 	}
-	if !known || alike <= noteAlike {
+	if !known || alike <= noteAlike || period == 0 {
 		m.Period, m.Held = 0, 0
 		return
 	}
-	if math.Abs(period-m.Period) >= noteSlide*m.Period {
+	if before := float64(m.Period); math.Abs(period-before) >= noteSlide*before {
 		m.Held = 0
 	}
-	m.Period = period
+	m.Period = float32(period)
 	if m.Held = min(m.Held+1, noteLeast); m.Held == noteLeast {
 		m.Notes[0] |= 1<<noteLeast - 1
 	}
@@ -144,7 +146,7 @@ func (l *Leg) watchMusic() {
 	}
 }
 
-// pitch is that of what was played last: its period in samples, and how alike two of them are; 0: nothing is known.
+// pitch is that of what was played last: its period in samples, and how alike two of them are; 0: it is not known.
 func (l *Leg) pitch() (period, alike float64) {
 	frame := l.jitter.Frame
 	window := frame / 2
@@ -155,6 +157,9 @@ func (l *Leg) pitch() (period, alike float64) {
 	var known [2 * pitchSize]int16
 	l.jitter.ring.read(known[:n], l.jitter.Next-int64(n))
 	whole, alike := pitch(known[:n], window, pitchMin(frame))
+	if whole == pitchMin(frame) || whole == pitchMax(frame) {
+		return 0, alike // the nearest to it that was looked for: the border would be a pitch that never moves
+	}
 	return between(known[:n], window, whole), alike
 }
 

@@ -125,18 +125,36 @@ func TestE2ESpeechAfterSlowMusic(t *testing.T) {
 	}
 }
 
+// Who comes back from music without a rest is heard again within three seconds, however steady its notes were.
+func TestE2ESpeechAfterMusic(t *testing.T) {
+	chord := make([]int16, 20*8000)
+	for i := range chord {
+		for _, hz := range []float64{220, 277, 330} {
+			chord[i] += int16(2000 * math.Sin(2*math.Pi*hz*float64(i)/8000))
+		}
+	}
+	w := watch(append(chord, quality.Speech(t, "en-us", strings.Repeat(long[0].text, 3))...))
+	if over := w.muted - (20 - w.first); w.first == 0 || over > 3 || w.begins > 1 {
+		t.Errorf("music begins %d times, after %.1f s at first, and goes on for %.1f s of the speech", w.begins, w.first, over)
+	}
+}
+
 // Who hesitates holds a vowel, and a hum in the background a pitch; neither is music.
 func TestE2EHesitationIsNoMusic(t *testing.T) {
 	pcm := quality.Speech(t, "en-us", strings.Repeat("Well, erm, I, uhm, think that, uh, we should, erm, have a, uhm, look at it again. Aaaah, mmmm, yes. ", 10))
 	if w := watch(pcm); w.begins > 0 {
 		t.Errorf("hesitation is taken for music %d times in %.0f s, after %.1f s at first", w.begins, w.seconds, w.first)
 	}
-	spoken := quality.Speech(t, "de", strings.Repeat(long[1].text, 4))
-	for i := range spoken { // at -49 dBFS
-		spoken[i] += int16(116 * math.Sin(2*math.Pi*100*float64(i)/8000))
-	}
-	if w := watch(spoken); w.begins > 0 {
-		t.Errorf("a hum behind a voice is taken for music %d times in %.0f s, after %.1f s at first", w.begins, w.seconds, w.first)
+	for _, hz := range []float64{50, 60, 100, 120} {
+		for _, peak := range []float64{116, 300, 500} { // -49, -41 and -36 dBFS
+			spoken := quality.Speech(t, "de", strings.Repeat(long[1].text, 4))
+			for i := range spoken {
+				spoken[i] += int16(peak * math.Sin(2*math.Pi*hz*float64(i)/8000))
+			}
+			if w := watch(spoken); w.begins > 0 {
+				t.Errorf("a hum of %.0f Hz and %.0f behind a voice is taken for music %d times in %.0f s, after %.1f s at first", hz, peak, w.begins, w.seconds, w.first)
+			}
+		}
 	}
 }
 

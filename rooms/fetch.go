@@ -35,19 +35,19 @@ func (r *Room) Fetch(before int) {
 		return
 	}
 	switch first := min(2, len(r.members)); before {
-	case 4:
+	case media.FetchAhead - 1:
 		if first > 0 {
 			fetch.Lines(unsafe.Pointer(&r.members[0]), 0, 4*unsafe.Sizeof(r.members[0]))
 		}
-	case 3:
+	case media.FetchAhead - 2:
 		for _, p := range r.members[:min(3, len(r.members))] {
 			fetch.Lines(unsafe.Pointer(p), 0, unsafe.Offsetof(p.mate))
 		}
-	case 2:
+	case media.FetchAhead - 3:
 		for _, p := range r.members[:first] {
 			p.leg.Fetch()
 		}
-	case 1:
+	case media.FetchAhead - 4:
 		if first > 0 {
 			r.members[0].leg.FetchFar()
 		}

@@ -51,9 +51,9 @@ func TestMusicOnHoldIsKeptOut(t *testing.T) {
 	boris.hearsSilence()
 
 	anna.talks(300)
-	room.ticks(3 * 50)
+	room.ticks(2 * 50)
 	if events := room.happened(); !slices.Contains(events, MusicEnded.String()+" call-anna") {
-		t.Errorf("3 s after the music: %q", events)
+		t.Errorf("2 s after the music: %q", events)
 	}
 	room.forget()
 	room.ticks(50)

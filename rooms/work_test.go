@@ -22,8 +22,8 @@ func crowded(t *testing.T, pitch float64, w *work) *scene {
 	return s
 }
 
-// What a room does in its tick leaves nothing that the next one on that loop would hear: two rooms that share the work, tick by tick, one of which
-// comes and goes, sound to the last bit as two that do not.
+// What a room does in its tick leaves nothing that the next one on that loop would hear: two rooms that share the work, tick by tick, sound to the last
+// bit as two that do not. In one of them all fall silent, all but one leave, and then somebody comes again.
 func TestNothingIsLeftAtWork(t *testing.T) {
 	one := newWork()
 	shared := []*scene{crowded(t, 300, one), crowded(t, 410, one)}
@@ -31,10 +31,18 @@ func TestNothingIsLeftAtWork(t *testing.T) {
 	for tick := range 300 {
 		for room := range shared {
 			for _, s := range []*scene{shared[room], apart[room]} {
-				if room == 1 && tick == 100 { // only the tones are heard there, and then nothing
+				switch {
+				case room == 0:
+				case tick == 100: // only the tones are heard there, and then nothing
 					for _, ph := range s.phones {
 						ph.listens()
 					}
+				case tick == 150:
+					for _, ph := range s.phones[1:] {
+						ph.leaves("hung up")
+					}
+				case tick == 200:
+					s.joins("again", codec.PCMA).speaks(500, 9000)
 				}
 				s.ticks(1)
 			}
@@ -56,5 +64,16 @@ func TestEachLoopHasItsWork(t *testing.T) {
 	w := d.workOn(&first)
 	if d.workOn(&first) != w || d.workOn(&second) == w {
 		t.Error("want one for each loop")
+	}
+}
+
+// Whatever there is of a room can be fetched, in each step, also when the one before was left out.
+func TestRoomIsFetched(t *testing.T) {
+	s := newScene(t)
+	for range 5 {
+		for before := range media.FetchAhead + 1 {
+			s.room.Fetch(before)
+		}
+		s.joins("a", codec.PCMA)
 	}
 }
