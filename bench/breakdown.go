@@ -59,14 +59,17 @@ type outcome struct {
 	round  int
 	report *report // nil: the run failed
 	broke  string  // why it broke down; empty: it held
+	stolen float64 // by the hypervisor from the beginning to the end, in percent of a core
 }
 
 // doubtful says that the figures may not be the contender's.
 func (o *outcome) doubtful() bool { return o.report != nil && o.report.doubtful() }
 
-// disturbed says that something else on the machine may have broken it down. That the generator fell behind is no such thing: an
+// disturbed says that the machine was not ours: something else ran, or the hypervisor took it away. That the generator fell behind is no such thing: an
 // overloaded contender takes its processor away.
-func (o *outcome) disturbed() bool { return o.report != nil && o.report.OthersCPU > othersMost }
+func (o *outcome) disturbed() bool {
+	return o.stolen > stolenMost || o.report != nil && o.report.disturbed()
+}
 
 // climbs says whether a contender is asked for that shape in that round: not if it has broken down in this round on the same way with as many
 // legs or fewer, or with half as many in rooms of ten, while the machine was its own.
@@ -106,7 +109,7 @@ func inOne(s shape) bool  { return s.rooms == 1 && s.talkers == bigTalkers }
 // ends is the first step of a way at which most of the runs broke down, undisturbed; false if there is none.
 func (c *contender) ends(on way) (at shape, why string, known bool) {
 	for _, s := range c.steps(on) {
-		broke, runs := 0, c.at(s)
+		broke, runs := 0, c.counted(s)
 		for _, one := range runs {
 			if one.broke != "" && !one.disturbed() {
 				broke++
@@ -124,7 +127,7 @@ func (c *contender) ends(on way) (at shape, why string, known bool) {
 func (c *contender) holds(on way) (at shape, known bool) {
 	end, _, ended := c.ends(on)
 	for _, s := range c.steps(on) {
-		held, runs := 0, c.at(s)
+		held, runs := 0, c.counted(s)
 		for _, one := range runs {
 			if one.broke == "" {
 				held++
@@ -137,10 +140,10 @@ func (c *contender) holds(on way) (at shape, known bool) {
 	return at, known
 }
 
-// doubts are the steps of a way at which it broke down in a run that was disturbed.
+// doubts are the steps of a way at which it broke down in a run that was disturbed, and that counts as there is none that was not.
 func (c *contender) doubts(on way) (at []string) {
 	for _, s := range c.steps(on) {
-		if slices.ContainsFunc(c.at(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
+		if slices.ContainsFunc(c.counted(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
 			at = append(at, s.String())
 		}
 	}
@@ -155,6 +158,16 @@ func (c *contender) steps(on way) (all []shape) {
 		}
 	}
 	slices.SortFunc(all, func(a, b shape) int { return a.legs - b.legs })
+	return all
+}
+
+// counted are the runs of a shape of which the figures are told: those in which the machine was ours, or all, if it never was.
+func (c *contender) counted(s shape) []outcome {
+	all := c.at(s)
+	ours := slices.DeleteFunc(slices.Clone(all), func(one outcome) bool { return one.disturbed() })
+	if len(ours) > 0 {
+		return ours
+	}
 	return all
 }
 

@@ -53,13 +53,13 @@ func (l *load) forgetOnsets() {
 	}
 }
 
-// collect takes the onsets of a room; the one who spoke must have heard none.
+// collect takes the onsets of a room; the one who spoke must have heard none, and nobody before he spoke, or if the generator did not get round to it (a zero time).
 func collect(times *phone.Histogram, legs []*leg, speaker int, began time.Time) (missed int) {
 	for i, leg := range legs {
 		onsets := leg.call.Onsets()
 		switch {
 		case i == speaker && len(onsets) == 0:
-		case i != speaker && len(onsets) == 1:
+		case i != speaker && len(onsets) == 1 && !began.IsZero() && !onsets[0].Before(began):
 			times.Add(onsets[0].Sub(began))
 		default:
 			missed++

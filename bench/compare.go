@@ -26,21 +26,26 @@ type skipped struct{ error }
 
 // comparison is all contenders under the same loads.
 type comparison struct {
-	o          *options
-	begun      time.Time
-	load       string // of the machine before the first run
-	contenders []*contender
-	round      []step   // what each round runs, in this order
-	left       []string // what was left out for lack of time
-	upgraded   *report  // a run with upgrades; nil: none
+	o     *options
+	begun time.Time
+	load  string // of the machine before the first run
+
+	server, bare, floor, bridge *contender
+	contenders                  []*contender // all of them, in the order of a round
+
+	round    []step   // what each round runs, in this order
+	left     []string // what was left out for lack of time
+	upgraded *report  // a run with upgrades; nil: none
 }
 
 func newComparison(o *options) *comparison {
-	c := &comparison{o: o, begun: time.Now(), load: loadAverage(), contenders: []*contender{
-		{name: "sipconf", about: "this server, with the settings that README.md names", start: startServer, calls: true, boot: time.Second},
-		{name: "floor", about: "bench/floor, which only receives and sends", start: startFloor, boot: time.Second / 2},
-		{name: "ConfBridge", about: "Asterisk's app_confbridge, with default settings", start: startConfBridge, calls: true, boot: 4 * time.Second},
-	}}
+	c := &comparison{o: o, begun: time.Now(), load: loadAverage(),
+		server: &contender{name: "sipconf", about: "this server, with the settings that README.md names", start: startServer, calls: true, boot: time.Second},
+		bare:   &contender{name: "bare loop", about: "bench/floor's loop that receives until nothing waits, and sends", start: startBare, boot: time.Second / 2},
+		floor:  &contender{name: "floor", about: "bench/floor, the least that can be done with the same packets", start: startFloor, boot: time.Second / 2},
+		bridge: &contender{name: "ConfBridge", about: "Asterisk's app_confbridge, with default settings", start: startConfBridge, calls: true, boot: 4 * time.Second},
+	}
+	c.contenders = []*contender{c.server, c.bare, c.floor, c.bridge}
 	switch {
 	case !o.ladder:
 		c.round = c.steps([]shape{{o.legs, o.rooms, o.talkers, o.legs == 10*o.rooms && o.talkers >= 10}})
@@ -74,7 +79,7 @@ func compared(ctx context.Context, o *options) (status int) {
 			return 1
 		}
 	}
-	end := 3*c.estimate(o.rounds) + time.Minute
+	end := 4*c.estimate(o.rounds) + time.Minute
 	if o.quick {
 		end = quickEnd
 	}
@@ -95,7 +100,7 @@ func compared(ctx context.Context, o *options) (status int) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	if !c.contenders[0].measured() || !c.contenders[1].measured() {
+	if !c.server.measured() || !c.bare.measured() || !c.floor.measured() {
 		return 1
 	}
 	return 0
@@ -106,23 +111,16 @@ func (c *contender) measured() bool {
 	return slices.ContainsFunc(c.runs, func(one outcome) bool { return one.report != nil })
 }
 
-// run goes through the rounds, in each of which every contender runs once at each shape, as far as it goes.
+// run goes through the rounds, in each of which every contender runs once at each shape, as far as it goes; and then through as many again, of the shapes at which
+// the machine was not ours in most of them.
 func (c *comparison) run(ctx context.Context) {
 	for round := 1; round <= c.o.rounds; round++ {
-		for i, s := range c.round {
-			if s.contender.fault != "" || !s.contender.climbs(s.shape, round) || ctx.Err() != nil {
-				continue
-			}
-			takes := c.takes(s)
-			if end, ok := ctx.Deadline(); ok && time.Until(end) < takes {
-				say("round %d of %d: no time left for %s at %s", round, c.o.rounds, s.contender.name, s.shape)
-				c.leave(s)
-				continue
-			}
-			left := c.rest(c.round[i:]) + c.estimate(c.o.rounds-round)
-			say("round %d of %d, run %d of %d: %s at %s takes %s; about %s to go", round, c.o.rounds, i+1, len(c.round),
-				s.contender.name, s.shape, takes.Round(time.Second), max(left, takes).Round(time.Second))
-			s.contender.try(ctx, s.shape, c.o, round)
+		c.runRound(ctx, round, c.round)
+	}
+	for extra := 1; extra <= c.o.rounds && !c.o.quick; extra++ {
+		if again := c.again(); len(again) > 0 && ctx.Err() == nil {
+			say("the machine was busy with other things: %d runs once more", len(again))
+			c.runRound(ctx, c.o.rounds+extra, again)
 		}
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -130,10 +128,74 @@ func (c *comparison) run(ctx context.Context) {
 	}
 }
 
+func (c *comparison) runRound(ctx context.Context, round int, steps []step) {
+	for i, s := range steps {
+		if s.contender.fault != "" || !s.contender.climbs(s.shape, round) || ctx.Err() != nil {
+			continue
+		}
+		takes := c.takes(s)
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < takes {
+			say("round %d of %d: no time left for %s at %s", round, c.o.rounds, s.contender.name, s.shape)
+			c.leave(s)
+			continue
+		}
+		left := c.rest(steps[i:]) + c.estimate(max(0, c.o.rounds-round))
+		say("round %d of %d, run %d of %d: %s at %s takes %s; about %s to go", round, c.o.rounds, i+1, len(steps),
+			s.contender.name, s.shape, takes.Round(time.Second), max(left, takes).Round(time.Second))
+		s.contender.try(ctx, s.shape, c.o, round)
+	}
+}
+
+// again are the steps of the shapes at which not all contenders had the machine to themselves in most of the rounds. One that has broken down there, while it was
+// its own, need not do it again.
+func (c *comparison) again() (again []step) {
+	for _, s := range c.round {
+		if c.undisturbed(s.shape) > c.o.rounds/2 || len(s.contender.at(s.shape)) == 0 {
+			continue
+		}
+		broken := func(one outcome) bool { return one.broke != "" && !one.disturbed() }
+		if !slices.ContainsFunc(s.contender.at(s.shape), broken) {
+			again = append(again, s)
+		}
+	}
+	return again
+}
+
+// last is the last round in which something ran.
+func (c *comparison) last() (round int) {
+	for _, one := range c.contenders {
+		for _, run := range one.runs {
+			round = max(round, run.round)
+		}
+	}
+	return round
+}
+
+// undisturbed is the number of rounds in which every contender that ran at a shape had the machine to itself.
+func (c *comparison) undisturbed(s shape) (n int) {
+	for round := 1; round <= c.last(); round++ {
+		ran, disturbed := 0, 0
+		for _, one := range c.contenders {
+			for _, run := range one.at(s) {
+				if run.round == round {
+					ran++
+					if run.disturbed() {
+						disturbed++
+					}
+				}
+			}
+		}
+		if ran > 0 && disturbed == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // try is one run of one contender. It may take twice its time and a bit: one that has broken down makes each call wait for long.
 func (c *contender) try(ctx context.Context, s shape, o *options, round int) {
 	o = s.of(o)
-	most, begun := 2*c.estimate(o)+10*time.Second, time.Now()
+	most, begun, stolen := 2*c.estimate(o)+10*time.Second, time.Now(), machineStolen()
 	limited, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("no end after %s", most.Round(time.Second)))
 	defer cancel()
 	r, err := run(limited, o, c.start)
@@ -146,14 +208,15 @@ func (c *contender) try(ctx context.Context, s shape, o *options, round int) {
 		return
 	}
 	one := outcome{shape: s, round: round, report: r, broke: breakdown(r, err)}
+	one.stolen = 100 * (machineStolen() - stolen).Seconds() / time.Since(begun).Seconds()
 	c.runs = append(c.runs, one)
 	if c.took == nil {
 		c.took = map[shape]time.Duration{}
 	}
 	c.took[s] = time.Since(begun)
 	if r != nil {
-		say("%s: %.2f us per leg and tick, gaps p99 %.1f ms, lost %d; %.0f %% of a core busy with other things",
-			c.name, r.CPUPerLegTick, r.GapP99, r.lost(), r.OthersCPU)
+		say("%s: %.2f us per leg and tick, gaps p99 %.1f ms, lost %d; %.1f %% of a core busy with other things, the hypervisor's share %.1f %%",
+			c.name, r.CPUPerLegTick, r.GapP99, r.lost(), r.OthersCPU, r.StolenCPU)
 	}
 	if one.broke != "" {
 		say("%s breaks down at %s: %s", c.name, s, one.broke)

@@ -34,7 +34,7 @@ func (c *comparison) save() error {
 func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 	fmt.Fprint(w, "# sipconf, the bare loop and ConfBridge under the same loads\n\n")
 	fmt.Fprintf(w, "Written by `%s` in %s; do not edit.\n\n", c.o.command(), time.Since(c.begun).Round(time.Second))
-	fmt.Fprintf(w, "%s, load average before it %s; %s. The three run one\nafter the other, round by round, with the generator on the same "+
+	fmt.Fprintf(w, "%s, load average before it %s; %s. They run one\nafter the other, round by round, with the generator on the same "+
 		"cores, over loopback; rounds: %d, and in each run all speak for %s.\n\n", c.begun.Format("2006-01-02 15:04"), c.load, machine(), c.o.rounds, c.o.time)
 	if c.o.note != "" {
 		fmt.Fprintf(w, "%s\n\n", c.o.note)
@@ -76,17 +76,27 @@ func (o *options) command() string {
 
 // caution says why the figures may be wrong, or fewer than planned.
 func (c *comparison) caution(w io.Writer) {
-	doubtful, all := 0, 0
+	disturbed, alone, all := 0, 0, 0
 	for _, one := range c.contenders {
 		for _, run := range one.runs {
-			if all++; run.doubtful() {
-				doubtful++
+			if all++; run.disturbed() {
+				disturbed++
+			}
+		}
+		for _, s := range c.shapes() {
+			if runs := one.counted(s); len(runs) > 0 && runs[0].disturbed() {
+				alone++
 			}
 		}
 	}
-	if doubtful > 0 {
-		fmt.Fprintf(w, "CAUTION: in %d of %d runs the machine was too busy with other things, or the generator fell behind. They are in\n"+
-			"these figures; repeat the comparison on an idle machine before you believe them.\n\n", doubtful, all)
+	if disturbed > 0 {
+		fmt.Fprintf(w, "In %d of %d runs the machine was not ours: something else took more than %d %% of a core, or the hypervisor more than %d %%. They do not\n"+
+			"count, whatever came of them, where there is another run that was left alone; the rounds went on for those, to at most twice their number.\n",
+			disturbed, all, othersMost, stolenMost)
+		if alone > 0 {
+			fmt.Fprintf(w, "CAUTION: of %d rows of the figures there is no other; repeat the comparison on an idle machine before you believe those (DISTURBED).\n", alone)
+		}
+		fmt.Fprintln(w)
 	}
 	if len(c.left) > 0 {
 		fmt.Fprintf(w, "Left out for lack of time: %s.\n\n", strings.Join(c.left, "; "))

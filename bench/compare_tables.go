@@ -10,16 +10,16 @@ import (
 
 // table has a row for each contender and shape: the median of its runs, and the least and the most.
 func (c *comparison) table(w io.Writer) {
-	fmt.Fprint(w, "## Figures\n\n| | | CPU, µs per leg and tick | gaps p99, ms | mouth to ear p50, ms | p99, ms | lost | not sent | memory, KiB per leg | wrong tones | |\n"+
-		"|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "## Figures\n\n| | | CPU, µs per leg and tick | gaps p99, ms | mouth to ear p50, ms | p99, ms | lost | not sent | memory, KiB per leg | wrong tones | runs | |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range c.shapes() {
 		for _, one := range c.contenders {
-			if runs := one.at(s); len(runs) > 0 {
-				fmt.Fprintf(w, "| %s | %s | %s | %s |\n", s, one.name, one.cells(s), broken(runs))
+			if runs := one.counted(s); len(runs) > 0 {
+				fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", s, one.name, one.cells(s), one.standing(s), broken(runs))
 			}
 		}
 	}
-	fmt.Fprint(w, "\nThe median of the runs, and in brackets the least and the most; lost, not sent and wrong tones are sums over all runs.\n"+
+	fmt.Fprint(w, "\nThe median of the runs that count, and in brackets the least and the most; lost, not sent and wrong tones are sums over them.\n"+
 		"Rows by their legs alone are rungs: rooms of ten, all speaking.\n\n")
 }
 
@@ -39,6 +39,18 @@ func (c *contender) cells(s shape) string {
 	return fmt.Sprintf("%s | %s | %s | %s | %d | %d | %s | %s", c.of(s, cpuOf), c.of(s, func(r *report) float64 { return r.GapP99 }), p50, p99,
 		c.sum(s, (*report).lost), c.sum(s, func(r *report) int64 { return r.NotSent }),
 		c.of(s, func(r *report) float64 { return float64(r.RSSPerLeg) / 1024 }), wrong)
+}
+
+// standing says how many of the runs count.
+func (c *contender) standing(s shape) string {
+	counted, all := c.counted(s), len(c.at(s))
+	switch {
+	case counted[0].disturbed():
+		return fmt.Sprintf("%d, all DISTURBED", all)
+	case len(counted) < all:
+		return fmt.Sprintf("%d of %d", len(counted), all)
+	}
+	return fmt.Sprint(all)
 }
 
 const holds = "holds"
@@ -62,19 +74,19 @@ func broken(runs []outcome) string {
 }
 
 func (c *comparison) ratios(w io.Writer) {
-	server, floor, bridge := c.contenders[0], c.contenders[1], c.contenders[2]
-	fmt.Fprint(w, "## Ratios of CPU, round by round\n\n| | sipconf / floor | ConfBridge / sipconf |\n|---|---|---|\n")
+	server, bare, floor, bridge := c.server, c.bare, c.floor, c.bridge
+	fmt.Fprint(w, "## Ratios of CPU, round by round\n\n| | sipconf / bare loop | sipconf / floor | ConfBridge / sipconf |\n|---|---|---|---|\n")
 	for _, s := range c.shapes() {
-		cells := [2]string{"not measured", "not measured"}
-		for i, pair := range [][2]*contender{{server, floor}, {bridge, server}} {
+		cells := [3]string{"not measured", "not measured", "not measured"}
+		for i, pair := range [][2]*contender{{server, bare}, {server, floor}, {bridge, server}} {
 			if r, known := ratio(s, pair[0], pair[1]); known {
 				cells[i] = r.String()
 			}
 		}
 		if _, held := bridge.heldCPU(s); !held && len(bridge.at(s)) > 0 {
-			cells[1] += " (broken down)"
+			cells[2] += " (broken down)"
 		}
-		fmt.Fprintf(w, "| %s | %s | %s |\n", s, cells[0], cells[1])
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", s, cells[0], cells[1], cells[2])
 	}
 	fmt.Fprint(w, "\nWhat one takes that has broken down says nothing.")
 	for _, s := range []shape{alone, idle} {
@@ -91,7 +103,7 @@ func (c *comparison) late(w io.Writer) {
 	fmt.Fprint(w, "## Tick lateness of sipconf, and the sound that it made up\n\n| | ticks | later than 1 ms | 5 ms | 10 ms | 20 ms | sound made up | cut out |\n"+
 		"|---|---|---|---|---|---|---|---|\n")
 	for _, s := range c.shapes() {
-		sum := c.contenders[0].lateness(s)
+		sum := c.server.lateness(s)
 		if sum.ticks == 0 {
 			continue
 		}
@@ -103,19 +115,19 @@ func (c *comparison) late(w io.Writer) {
 			}
 			fmt.Fprintf(w, " %s |", share)
 		}
-		made := c.contenders[0].sum(s, func(r *report) int64 { return int64(r.metrics.concealed) })
-		cut := c.contenders[0].sum(s, func(r *report) int64 { return int64(r.metrics.discarded) })
+		made := c.server.sum(s, func(r *report) int64 { return int64(r.metrics.concealed) })
+		cut := c.server.sum(s, func(r *report) int64 { return int64(r.metrics.discarded) })
 		fmt.Fprintf(w, " %.2f s | %.2f s |\n", time.Duration(made).Seconds(), time.Duration(cut).Seconds())
 	}
 	fmt.Fprint(w, "\nOf all its loops that have rooms, while all speak. Sound is made up when none has come, and cut out to keep the delay short: of\n"+
-		"all legs and runs together.\n\n")
+		"all legs and the runs that count together.\n\n")
 }
 
 // single has a row for each run, with what makes it doubtful.
 func (c *comparison) single(w io.Writer) {
-	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | |\n"+
-		"|---|---|---|---|---|---|---|---|---|---|\n")
-	for round := 1; round <= c.o.rounds; round++ {
+	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | of it stolen | |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for round := 1; round <= c.last(); round++ {
 		for _, step := range c.round {
 			for _, one := range step.contender.at(step.shape) {
 				if one.round == round {
@@ -129,12 +141,15 @@ func (c *comparison) single(w io.Writer) {
 func (o *outcome) row() string {
 	r := o.report
 	if r == nil {
-		return strings.Repeat("– | ", 6) + o.broke
+		return strings.Repeat("– | ", 7) + o.broke
 	}
 	notes := o.broke
-	if o.doubtful() {
-		notes = strings.Trim(notes+"; CAUTION: too busy", "; ")
+	switch {
+	case o.disturbed():
+		notes = strings.Trim(notes+"; DISTURBED", "; ")
+	case o.doubtful():
+		notes = strings.Trim(notes+"; CAUTION: the generator fell behind", "; ")
 	}
-	return fmt.Sprintf("%.2f | %.1f / %.1f | %d, %d, %d | %d | %.0f %%, %d | %.0f %% of a core | %s", r.CPUPerLegTick, r.GapP99, r.GapMax,
-		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, notes)
+	return fmt.Sprintf("%.2f | %.1f / %.1f | %d, %d, %d | %d | %.0f %%, %d | %.0f %% of a core | %.1f %% | %s", r.CPUPerLegTick, r.GapP99, r.GapMax,
+		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, max(o.stolen, r.StolenCPU), notes)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // TestMain lets the test binary be a floor, as the command itself is (startFloor).
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "floor" {
+	if len(os.Args) > 1 && (os.Args[1] == "floor" || os.Args[1] == "bare") {
 		os.Exit(status(os.Args[1:]))
 	}
 	os.Exit(m.Run())
@@ -27,7 +28,7 @@ func TestSpread(t *testing.T) {
 		{nil, "0.00"},
 		{[]float64{3}, "3.00"},
 		{[]float64{3, 1, 2}, "2.00 (1.00–3.00)"},
-		{[]float64{4, 1, 2, 3}, "2.00 (1.00–4.00)"},
+		{[]float64{4, 1, 2, 3}, "2.50 (1.00–4.00)"},
 	} {
 		if got := spreadOf(tc.values).String(); got != tc.want {
 			t.Errorf("%v: %s, want %s", tc.values, got, tc.want)
@@ -35,7 +36,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestRatioPairsTheRounds: a round that one of the two did not finish counts for neither.
+// TestRatioPairsTheRounds: a round that one of the two did not finish counts for neither, nor does one in which either was disturbed, if there is another.
 func TestRatioPairsTheRounds(t *testing.T) {
 	s := rung(200)
 	ran := func(round int, cpu float64) outcome {
@@ -43,11 +44,51 @@ func TestRatioPairsTheRounds(t *testing.T) {
 	}
 	of := &contender{runs: []outcome{ran(1, 20), {shape: s, round: 2, broke: "no calls"}, ran(3, 30), {shape: rung(50), round: 1, report: &report{}}}}
 	to := &contender{runs: []outcome{ran(1, 10), ran(2, 1), ran(3, 10)}}
-	if got, known := ratio(s, of, to); !known || got != (spread{2, 2, 3}) {
+	if got, known := ratio(s, of, to); !known || got != (spread{2, 2.5, 3}) {
 		t.Errorf("%+v, known %t", got, known)
+	}
+	to.runs[0].report.StolenCPU = stolenMost + 1
+	if got, known := ratio(s, of, to); !known || got != (spread{3, 3, 3}) {
+		t.Errorf("one round disturbed: %+v, known %t", got, known)
+	}
+	of.runs[2].stolen = stolenMost + 1
+	if got, known := ratio(s, of, to); !known || got != (spread{2, 2.5, 3}) {
+		t.Errorf("all rounds disturbed: %+v, known %t", got, known)
 	}
 	if _, known := ratio(s, of, &contender{}); known {
 		t.Error("a ratio to nothing")
+	}
+}
+
+// TestWhatWasDisturbedRunsAgain: the machine was ours with everybody in one round of three. In the next one nobody who has broken down while it was runs once more.
+func TestWhatWasDisturbedRunsAgain(t *testing.T) {
+	c := comparing(t, "-ladder")
+	ran := func(one *contender, legs, round int, broke string, others float64) {
+		one.runs = append(one.runs, outcome{rung(legs), round, &report{OthersCPU: others}, broke, 0})
+	}
+	for round, others := range []float64{0, 50, 50} {
+		for _, one := range c.contenders {
+			ran(one, 1000, round+1, "", 0)
+		}
+		ran(c.server, 200, round+1, "", others)
+		ran(c.floor, 200, round+1, "", 0)
+		ran(c.bridge, 200, round+1, map[bool]string{true: "garbled"}[round == 0], 0)
+	}
+	again := c.again()
+	if want := []step{{rung(200), c.server}, {rung(200), c.floor}}; !slices.Equal(again, want) || c.last() != 3 {
+		t.Errorf("%d steps once more, after round %d: %v", len(again), c.last(), again)
+	}
+	if got := c.server.standing(rung(200)); got != "1 of 3" {
+		t.Error(got)
+	}
+	ran(c.server, 200, 4, "", 0)
+	ran(c.floor, 200, 4, "", 0)
+	if again := c.again(); len(again) > 0 || len(c.server.counted(rung(200))) != 2 {
+		t.Errorf("%v once more, %d count", again, len(c.server.counted(rung(200))))
+	}
+	c.server.runs = c.server.runs[3:4] // 200 legs in the second round
+	if got := c.server.standing(rung(200)); got != "1, all DISTURBED" {
+		t.Error(got)
 	}
 }
 
@@ -58,7 +99,7 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newComparison(o)
-	for i, one := range c.contenders[:2] {
+	for i, one := range []*contender{c.server, c.floor} {
 		for round := 1; round <= 2; round++ {
 			cpu := []float64{14, 7}[i] + float64(round)
 			r := &report{Legs: 200, CPUPerLegTick: cpu, EarP50: 50, EarP99: 60, LostDown: 1, RSSPerLeg: 1 << 16}
@@ -68,16 +109,16 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 			one.runs = append(one.runs, outcome{shape: rung(200), round: round, report: r})
 		}
 	}
-	c.contenders[0].runs[1].report.OthersCPU = 70
-	c.contenders[2].start = func(context.Context, *options) (*server, error) { return nil, skipped{errors.New("no chroot")} }
+	c.server.runs[1].report.OthersCPU = 70
+	c.bridge.start = func(context.Context, *options) (*server, error) { return nil, skipped{errors.New("no chroot")} }
 	before := c.estimate(1)
-	c.contenders[2].try(t.Context(), rung(200), o, 1)
+	c.bridge.try(t.Context(), rung(200), o, 1)
 	var b bytes.Buffer
 	c.write(&b, c.pictures(), nil)
 	for _, want := range []string{
-		"-legs 200 -rooms 20", "| 200 legs | sipconf | 15.00 (15.00–16.00) | 0.00 | 50.00 | 60.00 | 2 | 0 | 64.00 | 0 | holds |",
-		"| 200 legs | floor | 8.00 (8.00–9.00) | 0.00 | – | – | 2 |", "skipped: no chroot",
-		"| 200 legs | 1.78 (1.78–1.88) | not measured |", "CAUTION: in 1 of 4 runs", "\n\nAt night.\n\n", "plots/cpu.svg",
+		"-legs 200 -rooms 20", "| 200 legs | sipconf | 15.00 | 0.00 | 50.00 | 60.00 | 1 | 0 | 64.00 | 0 | 1 of 2 | holds |",
+		"| 200 legs | floor | 8.50 (8.00–9.00) | 0.00 | – | – | 2 |", "skipped: no chroot",
+		"| 200 legs | not measured | 1.88 | not measured |", "In 1 of 4 runs the machine was not ours", "70 % of a core | 0.0 % | DISTURBED |", "\n\nAt night.\n\n", "plots/cpu.svg",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -110,13 +151,15 @@ func TestAQuickComparisonIsShort(t *testing.T) {
 
 func TestFloorCommandLine(t *testing.T) {
 	for _, bad := range [][]string{{}, {"127.77.9.9"}, {"192.0.2.1", "2"}, {"127.77.9.9", "0"}, {"127.77.9.9", "4001"}, {"here", "2"}} {
-		if got := status(append([]string{"floor"}, bad...)); got != 2 {
-			t.Errorf("%v: status %d", bad, got)
+		for _, which := range []string{"floor", "bare"} {
+			if got := status(append([]string{which}, bad...)); got != 2 {
+				t.Errorf("%s %v: status %d", which, bad, got)
+			}
 		}
 	}
 }
 
-// TestE2EFloorUnderLoad starts a floor of four legs as a process of its own. Only what does not depend on how busy the
+// TestE2EFloorUnderLoad starts a floor of four legs, and then a bare loop, as a process of its own. Only what does not depend on how busy the
 // machine is can fail it.
 func TestE2EFloorUnderLoad(t *testing.T) {
 	if testing.Short() {
@@ -128,14 +171,16 @@ func TestE2EFloorUnderLoad(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	r, err := run(ctx, o, startFloor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.PacketsHeard == 0 || r.PacketsSent == 0 || !r.Measured || r.UncleanStop || len(r.Dropped) > 0 {
-		t.Errorf("little was measured: %+v", r)
-	}
-	if r.FilesFull < 4 || r.Beeps != 0 || r.TSJumps != 0 || r.Duplicates != 0 {
-		t.Errorf("it is no floor: %+v", r)
+	for _, start := range []func(context.Context, *options) (*server, error){startFloor, startBare} {
+		r, err := run(ctx, o, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.PacketsHeard == 0 || r.PacketsSent == 0 || !r.Measured || r.UncleanStop || len(r.Dropped) > 0 {
+			t.Errorf("little was measured: %+v", r)
+		}
+		if r.FilesFull < 4 || r.Beeps != 0 || r.TSJumps != 0 || r.Duplicates != 0 {
+			t.Errorf("it is no floor: %+v", r)
+		}
 	}
 }

@@ -58,7 +58,7 @@ func (c *comparison) rest(steps []step) (sum time.Duration) {
 		if s.contender.fault != "" || !s.contender.climbsAgain(s.shape) {
 			continue
 		}
-		if s.contender == c.contenders[2] && c.o.ladder && s.shape.legs > bridgeEnds {
+		if s.contender == c.bridge && c.o.ladder && s.shape.legs > bridgeEnds {
 			continue
 		}
 		sum += c.takes(s)
@@ -78,7 +78,7 @@ func (c *comparison) takes(s step) time.Duration {
 		return took
 	}
 	expected := s.contender.estimate(s.shape.of(c.o))
-	if s.contender == c.contenders[2] && s.shape.legs > bridgeHolds {
+	if s.contender == c.bridge && s.shape.legs > bridgeHolds {
 		expected += expected / 2
 	}
 	return expected

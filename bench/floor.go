@@ -18,11 +18,11 @@ import (
 // floorReady is the line that a floor prints when its sockets are bound.
 const floorReady = "ready"
 
-// runFloor is the command `bench floor HOST LEGS`, which startFloor starts as a process of its own, so that its CPU is
+// runFloor is the command `bench floor HOST LEGS`, or `bench bare HOST LEGS`, which startFloor and startBare start as a process of its own, so that its CPU is
 // measured as the server's is. It ends on SIGTERM, and in any case after two hours.
-func runFloor(args []string) int {
+func runFloor(args []string, open func([]netip.AddrPort) (*floor.Floor, error)) int {
 	if len(args) != 2 {
-		fmt.Fprintln(os.Stderr, "bench: usage: bench floor HOST LEGS")
+		fmt.Fprintln(os.Stderr, "bench: usage: bench floor HOST LEGS, or bench bare HOST LEGS")
 		return 2
 	}
 	host, err := netip.ParseAddr(args[0])
@@ -35,15 +35,15 @@ func runFloor(args []string) int {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Hour)
 	defer cancel()
-	if err := serveFloor(ctx, floor.Addrs(host, legs)); err != nil {
+	if err := serveFloor(ctx, floor.Addrs(host, legs), open); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: floor:", err)
 		return 1
 	}
 	return 0
 }
 
-func serveFloor(ctx context.Context, addrs []netip.AddrPort) error {
-	f, err := floor.Open(addrs)
+func serveFloor(ctx context.Context, addrs []netip.AddrPort, open func([]netip.AddrPort) (*floor.Floor, error)) error {
+	f, err := open(addrs)
 	if err != nil {
 		return err
 	}
@@ -53,22 +53,27 @@ func serveFloor(ctx context.Context, addrs []netip.AddrPort) error {
 }
 
 // startFloor runs this very program as a floor, with a socket for each leg.
-func startFloor(_ context.Context, o *options) (*server, error) {
+func startFloor(_ context.Context, o *options) (*server, error) { return startLoop("floor", o) }
+
+// startBare runs it as the bare loop.
+func startBare(_ context.Context, o *options) (*server, error) { return startLoop("bare", o) }
+
+func startLoop(which string, o *options) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	host := ownHost()
 	s := &server{addr: host, plain: floor.Addrs(netip.MustParseAddr(host), o.legs), ready: true, gone: make(chan struct{})}
-	if err := s.startFloor(self, host, o.legs); err != nil {
+	if err := s.startLoop(self, which, host, o.legs); err != nil {
 		s.stop()
-		return nil, fmt.Errorf("starting the floor: %w", err)
+		return nil, fmt.Errorf("starting the loop %s: %w", which, err)
 	}
 	return s, nil
 }
 
-func (s *server) startFloor(self, host string, legs int) error {
-	cmd := exec.Command(self, "floor", host, strconv.Itoa(legs))
+func (s *server) startLoop(self, which, host string, legs int) error {
+	cmd := exec.Command(self, which, host, strconv.Itoa(legs))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

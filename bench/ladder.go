@@ -41,6 +41,11 @@ func (s shape) of(o *options) *options {
 	return &one
 }
 
+// judged says that what is taken of the bare loop's CPU is promised there.
+func (s shape) judged() bool {
+	return slices.ContainsFunc(promises(), func(p promise) bool { return p.what == overBare && p.at == s })
+}
+
 // bigTalkers is how many speak at once in the big rooms that grow.
 const bigTalkers = 10
 
@@ -70,7 +75,9 @@ type step struct {
 func (c *comparison) steps(shapes []shape) (all []step) {
 	for _, s := range shapes {
 		for _, one := range c.contenders {
-			all = append(all, step{s, one})
+			if one != c.bare || s.judged() || !c.o.ladder {
+				all = append(all, step{s, one})
+			}
 		}
 	}
 	return all
@@ -79,20 +86,20 @@ func (c *comparison) steps(shapes []shape) (all []step) {
 // quickly chooses the steps of a round that fit into the time, the more telling ones first: the 200 legs that we promise and
 // where ConfBridge ends, then where we end, then what is idle. What does not fit is in left.
 func (c *comparison) quickly(most time.Duration) (chosen, left []step) {
-	server, floor, bridge := c.contenders[0], c.contenders[1], c.contenders[2]
+	server, bare, floor, bridge := c.server, c.bare, c.floor, c.bridge
 	wishes := []struct {
 		shape shape
 		who   []*contender
 	}{
-		{rung(200), c.contenders},
-		{rung(1000), []*contender{server, floor}},
-		{rung(400), []*contender{server, floor, bridge}},
-		{idle, []*contender{server, floor}},
-		{alone, []*contender{server, floor}},
+		{rung(200), []*contender{server, floor, bridge}},
+		{rung(1000), []*contender{server, bare, floor}},
+		{rung(400), []*contender{server, bridge}},
+		{idle, []*contender{server, bare}},
+		{alone, []*contender{server, bare}},
 		{shape{1000, 1, bigTalkers, false}, []*contender{server}},
 		{shape{1000, 1, 1, false}, []*contender{server}},
 		{shape{999, 333, 10, false}, []*contender{server}},
-		{rung(50), c.contenders},
+		{rung(50), []*contender{server, floor, bridge}},
 	}
 	for _, wish := range wishes {
 		var steps []step

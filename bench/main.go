@@ -26,6 +26,8 @@ import (
 	"runtime/pprof"
 	"syscall"
 	"time"
+
+	"github.com/sipconf/sipconf/bench/floor"
 )
 
 // mostLegs is as many as there are ports for on the server, two each, with some to spare.
@@ -121,7 +123,10 @@ func main() { os.Exit(status(os.Args[1:])) }
 // status runs the command: 0 all limits kept, 1 one broken or the run failed, 2 the command line is wrong.
 func status(args []string) int {
 	if len(args) > 0 && args[0] == "floor" {
-		return runFloor(args[1:])
+		return runFloor(args[1:], floor.Open)
+	}
+	if len(args) > 0 && args[0] == "bare" {
+		return runFloor(args[1:], floor.OpenBare)
 	}
 	o, err := parseOptions(args)
 	if err != nil {

@@ -49,7 +49,7 @@ func draw(dir string, pictures []picture) error {
 
 func (c *comparison) plotCPU() *chart {
 	plot := &chart{title: "CPU per leg and tick of 20 ms", x: axis{name: "legs, in rooms of ten", from: 40, to: 3000, log: true},
-		y: axis{name: "µs", from: 5, to: 200, log: true}, limits: []limit{{"the limit of 200 legs", 15}}}
+		y: axis{name: "µs", from: 2, to: 200, log: true}, limits: []limit{{"the limit of 200 legs", 15}}}
 	for i, one := range c.contenders {
 		line := series{name: one.name, hue: i}
 		for _, s := range c.rungs() {
@@ -68,7 +68,7 @@ func (c *comparison) plotCPU() *chart {
 // heldCPU is the median of the runs in which a contender held: what one takes that has broken down says nothing.
 func (c *contender) heldCPU(s shape) (us float64, held bool) {
 	var values []float64
-	for _, one := range c.at(s) {
+	for _, one := range c.counted(s) {
 		if one.broke == "" && one.report != nil {
 			values = append(values, one.report.CPUPerLegTick)
 		}
@@ -108,7 +108,7 @@ func (c *comparison) plotLateness() *chart {
 	plot := &chart{title: "How late the ticks of sipconf begin", x: axis{name: "ms after their time", from: 0.1, to: 40, log: true},
 		y: axis{name: "share that is later", from: 1e-5, to: 1, log: true, percent: true}}
 	for hue, s := range c.rungs() {
-		sum := c.contenders[0].lateness(s)
+		sum := c.server.lateness(s)
 		line := series{name: s.String(), hue: hue}
 		for i, bound := range sum.bounds {
 			line.at = append(line.at, point{milliseconds(bound), sum.later(i)})
@@ -162,10 +162,10 @@ func cumulative(h *phone.Histogram) (at []point) {
 	return at
 }
 
-// histogram is all that a contender's runs of a shape have counted.
+// histogram is all that the runs of a shape that count have counted.
 func (c *contender) histogram(s shape, of func(*report) *phone.Histogram) *phone.Histogram {
 	var sum phone.Histogram
-	for _, one := range c.at(s) {
+	for _, one := range c.counted(s) {
 		if one.report != nil {
 			sum.Merge(of(one.report))
 		}
@@ -173,9 +173,9 @@ func (c *contender) histogram(s shape, of func(*report) *phone.Histogram) *phone
 	return &sum
 }
 
-// lateness is that of all runs of a shape.
+// lateness is that of the runs of a shape that count.
 func (c *contender) lateness(s shape) (sum lateness) {
-	for _, one := range c.at(s) {
+	for _, one := range c.counted(s) {
 		if one.report != nil {
 			sum = sum.plus(one.report.metrics.lateness)
 		}

@@ -75,6 +75,7 @@ type report struct {
 	UncleanStop                              bool
 	GeneratorCPU, GeneratorLate              float64
 	OthersCPU                                float64 // of a core: what else ran on this machine, and what the hypervisor took
+	StolenCPU                                float64 // what of that the hypervisor took
 	GeneratorSkipped                         uint64
 	Broken                                   []string // limits that were broken
 
@@ -133,13 +134,20 @@ func (r *report) beeps(times *phone.Histogram, missed int) {
 // lost is packets lost in both directions.
 func (r *report) lost() int64 { return int64(r.LostDown) + max(0, r.LostUp) }
 
-// othersMost is how much of a core something else may need, in percent.
-const othersMost = 10
+// In percent of a core: how much something else may need, the hypervisor included, and how much that may take. It gives a processor back after many milliseconds,
+// by which everybody is late.
+const (
+	othersMost = 10
+	stolenMost = 3
+)
 
 // doubtful says that the generator or the machine was too busy for the figures to be the server's.
 func (r *report) doubtful() bool {
-	return r.GeneratorSkipped > 0 || r.OthersCPU > othersMost || r.Upgrades != nil && r.Upgrades.doubtful()
+	return r.GeneratorSkipped > 0 || r.disturbed() || r.Upgrades != nil && r.Upgrades.doubtful()
 }
+
+// disturbed says that the machine was not ours while all spoke.
+func (r *report) disturbed() bool { return r.OthersCPU > othersMost || r.StolenCPU > stolenMost }
 
 // judge compares the report with the limits.
 func (r *report) judge(l limits) {
@@ -193,7 +201,7 @@ func (r *report) print(w io.Writer) {
 		row("server stop", "%.0f ms", r.Shutdown)
 	}
 	row("generator", "%.1f %% of a core, latest beat %.1f ms, %d beats skipped", r.GeneratorCPU, r.GeneratorLate, r.GeneratorSkipped)
-	row("rest of the machine", "%.1f %% of a core busy with other things", r.OthersCPU)
+	row("rest of the machine", "%.1f %% of a core busy with other things, the hypervisor's share %.1f %%", r.OthersCPU, r.StolenCPU)
 	for _, d := range r.Dropped {
 		row("DROPPED", "%s", d)
 	}

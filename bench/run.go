@@ -114,6 +114,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	before, known := use(l.server.pid)
 	ownBefore, _ := use(os.Getpid())
 	busyBefore, _ := machineBusy()
+	stolenBefore := machineStolen()
 	skipped := l.pump.Stats().Skipped
 	begin := time.Now()
 	speaking, cancel := context.WithTimeout(ctx, l.o.time)
@@ -129,6 +130,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	after, _ := use(l.server.pid)
 	ownAfter, _ := use(os.Getpid())
 	busyAfter, _ := machineBusy()
+	stolen := machineStolen() - stolenBefore
 	span := time.Since(begin)
 	r.packets(l.legs, span)
 	r.metrics = l.server.metrics(ctx).since(told)
@@ -138,7 +140,7 @@ func (l *load) hearAll(ctx context.Context, r *report) error {
 	r.GeneratorCPU = 100 * (ownAfter.CPU - ownBefore.CPU).Seconds() / span.Seconds()
 	if known {
 		others := busyAfter - busyBefore - (after.CPU - before.CPU) - (ownAfter.CPU - ownBefore.CPU)
-		r.OthersCPU = max(0, 100*others.Seconds()/span.Seconds())
+		r.OthersCPU, r.StolenCPU = max(0, 100*others.Seconds()/span.Seconds()), 100*stolen.Seconds()/span.Seconds()
 	}
 	if l.server.plain == nil { // a floor mixes nothing
 		r.Tones = heard.verdict()

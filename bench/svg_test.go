@@ -57,7 +57,7 @@ func TestPlotsAreWellFormed(t *testing.T) {
 				r.ears.Add(time.Duration(ms+i) * time.Millisecond)
 			}
 			r.metrics.lateness = lateness{[]time.Duration{time.Millisecond, 20 * time.Millisecond}, []uint64{90, 100}, 100}
-			one.runs = append(one.runs, outcome{s, 1, r, ""})
+			one.runs = append(one.runs, outcome{s, 1, r, "", 0})
 		}
 	}
 	pictures := c.pictures()

@@ -22,8 +22,9 @@ import (
 )
 
 // BenchmarkWire is what the tick of 1,000 legs costs over loopback sockets, in rooms of ten, all of whom talk, beside what the same packets cost
-// bench/floor: a loop of the engine runs the one and then the other, every 20 ms, and whatever else the machine does disturbs both. CPU time of the
-// thread, in the kernel as well: us/leg and floor-us/leg are medians of the ticks, ratio is of the two.
+// bench/floor, and the bare loop there: a loop of the engine runs the one and then the others, every 20 ms, and whatever else the machine does disturbs all of them.
+// CPU time of the thread, in the kernel as well: us/leg, floor-us/leg and bare-us/leg are medians of the ticks, ratio and bare-ratio are how many times the floor's
+// and the bare loop's is the first.
 //
 // The phones are another goroutine. -compare has the judged figure, of processes of their own, asleep between ticks: this one is for comparing two
 // versions of the tick, and good to a few parts of 100 where that one is not.
@@ -38,25 +39,32 @@ func BenchmarkWire(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer engine.Close()
-	f, err := floor.Open(floor.Addrs(netip.MustParseAddr("127.79.2.2"), legs))
+	floorAddrs, bareAddrs := floor.Addrs(netip.MustParseAddr("127.79.2.2"), legs), floor.Addrs(netip.MustParseAddr("127.79.2.3"), legs)
+	f, err := floor.Open(floorAddrs)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer f.Close()
+	bare, err := floor.OpenBare(bareAddrs)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bare.Close()
 	loop := engine.Loop()
 	var phones phones
 	defer phones.close()
 	watch := &stopwatch{ticks: b.N, spoken: make(chan struct{}, 1), ticked: make(chan struct{}, 1)}
 	work := newWork()
 	buses := []media.Bus{&begin{watch}}
-	for i, bare := range floor.Addrs(netip.MustParseAddr("127.79.2.2"), legs) {
+	for i := range legs {
 		leg, err := engine.Open(host)
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer leg.Close()
 		phones.add(b, leg.LocalAddr())
-		phones.add(b, bare)
+		phones.add(b, floorAddrs[i])
+		phones.add(b, bareAddrs[i])
 		leg.Update(media.Session{Remote: phoneOf(leg.LocalAddr()), Codec: codec.PCMA, PayloadType: 8, EventType: 101})
 		if i%inRoom == 0 {
 			buses = append(buses, &between{watch, newRoom(fmt.Sprint(5000+i), loop, work, newTones(mixRate), newQueue(queueSize))})
@@ -68,7 +76,7 @@ func BenchmarkWire(b *testing.B) {
 			room.enter(p)
 		})
 	}
-	buses = append(buses, &end{watch, f})
+	buses = append(buses, &end{watch, f, bare})
 	runOn(loop, func() {
 		runtime.LockOSThread() // it ends with the loop
 		for _, bus := range buses {
@@ -92,15 +100,18 @@ func BenchmarkWire(b *testing.B) {
 			}
 		}
 	})
-	floorTime, time := median(watch.floor), median(watch.rooms)
+	bareTime, floorTime, time := median(watch.bare), median(watch.floor), median(watch.rooms)
 	b.ReportMetric(floorTime/legs, "floor-us/leg")
+	b.ReportMetric(bareTime/legs, "bare-us/leg")
 	b.ReportMetric(time/legs, "us/leg")
 	b.ReportMetric(time/floorTime, "ratio")
+	b.ReportMetric(time/bareTime, "bare-ratio")
 }
 
 // stopwatch has the loop tick when the phones have spoken, and knows the CPU time of each tick, in microseconds.
 type stopwatch struct {
-	rooms, floor   []float64
+	rooms          []float64
+	floor, bare    []float64
 	ticks          int
 	now            int64
 	running        bool // in this tick
@@ -133,17 +144,24 @@ func (b *between) Tick(int64) {
 
 type end struct {
 	*stopwatch
-	bare *floor.Floor
+	floor, bare *floor.Floor
 }
 
 func (e *end) Tick(int64) {
 	if !e.running {
 		return
 	}
-	between := threadTime()
+	at := threadTime()
+	since := func() float64 { // in microseconds
+		before := at
+		at = threadTime()
+		return (at - before).Seconds() * 1e6
+	}
+	e.stopwatch.rooms = append(e.stopwatch.rooms, (at-e.at).Seconds()*1e6)
+	e.floor.Tick()
+	e.stopwatch.floor = append(e.stopwatch.floor, since())
 	e.bare.Tick()
-	e.rooms = append(e.rooms, (between-e.at).Seconds()*1e6)
-	e.floor = append(e.floor, (threadTime()-between).Seconds()*1e6)
+	e.stopwatch.bare = append(e.stopwatch.bare, since())
 	e.ticked <- struct{}{}
 }
 

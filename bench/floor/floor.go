@@ -1,6 +1,7 @@
 // Package floor is the least that can be done in Go with the packets of so many legs: per leg one non-blocking UDP socket, connected to
 // its peer; every 20 ms, on one locked thread with absolute deadlines, for each leg one recv for the packet that a tick brings and one
-// send of 172 bytes. Nothing is decoded, mixed, counted or reported. It is what the server's CPU is measured against.
+// send of 172 bytes. Nothing is decoded, mixed, counted or reported. It is what the server's CPU is measured against, and beside it the bare loop, which
+// does the same as one writes it first (OpenBare).
 //
 // It saves what the server saves, and more. The kernel is asked neither for the way to the peer nor for the sender's address; to
 // learn that nothing else waits, which costs half of what a packet does, only once a second and after a tick that brought none. Each leg
@@ -39,6 +40,7 @@ const (
 // Floor is the sockets of all legs. Made by Open; used by one goroutine.
 type Floor struct {
 	legs []leg
+	bare []source // whoever sent last to each of the legs of a bare loop; nil: it is none
 	in   [2048]byte
 	out  [header + samples]byte
 	sent uint32 // ticks in which was sent
@@ -116,6 +118,10 @@ func (f *Floor) Tick() {
 	f.sent++
 	binary.BigEndian.PutUint16(f.out[2:], uint16(f.sent))
 	binary.BigEndian.PutUint32(f.out[4:], f.sent*samples)
+	if f.bare != nil {
+		f.tickBare()
+		return
+	}
 	for i := range f.legs {
 		l := &f.legs[i]
 		if !l.tied {

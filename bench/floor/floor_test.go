@@ -42,8 +42,13 @@ func hears(t *testing.T, conn *net.UDPConn) []byte {
 
 func open(t *testing.T, host string, n int) (*Floor, []netip.AddrPort) {
 	t.Helper()
+	return openAs(t, Open, host, n)
+}
+
+func openAs(t *testing.T, open func([]netip.AddrPort) (*Floor, error), host string, n int) (*Floor, []netip.AddrPort) {
+	t.Helper()
 	addrs := Addrs(netip.MustParseAddr(host), n)
-	f, err := Open(addrs)
+	f, err := open(addrs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,12 +122,35 @@ func TestNothingWaitsForLong(t *testing.T) {
 	}
 }
 
+// TestABareLoopAnswersWhoeverSentLast: all that waits is read at once, and nobody is kept out.
+func TestABareLoopAnswersWhoeverSentLast(t *testing.T) {
+	f, addrs := openAs(t, OpenBare, "127.78.1.6", 2)
+	first := peer(t, addrs[0])
+	says(t, first)
+	f.Tick()
+	if b := hears(t, first); len(b) != 172 || binary.BigEndian.Uint16(b[2:]) != 1 {
+		t.Errorf("%d bytes, % x", len(b), b[:4])
+	}
+	if f.legs[0].receive(f.in[:]) || f.legs[1].tied {
+		t.Error("something waits, or the other leg has a peer")
+	}
+	f.Tick() // nobody has said anything
+	hears(t, first)
+	second := peer(t, addrs[0])
+	f.Tick()
+	if b := hears(t, second); binary.BigEndian.Uint16(b[2:]) != 3 {
+		t.Errorf("who has spoken last hears % x", b[:4])
+	}
+}
+
 func TestTickDoesNotAllocate(t *testing.T) {
-	f, addrs := open(t, "127.78.1.2", 2)
-	p := peer(t, addrs[0])
-	hello := []byte("here")
-	if n := testing.AllocsPerRun(100, func() { _, _ = p.Write(hello); f.Tick() }); n != 0 {
-		t.Errorf("%v allocations per tick", n)
+	for i, open := range []func([]netip.AddrPort) (*Floor, error){Open, OpenBare} {
+		f, addrs := openAs(t, open, []string{"127.78.1.2", "127.78.1.7"}[i], 2)
+		p := peer(t, addrs[0])
+		hello := []byte("here")
+		if n := testing.AllocsPerRun(100, func() { _, _ = p.Write(hello); f.Tick() }); n != 0 {
+			t.Errorf("%v allocations per tick", n)
+		}
 	}
 }
 

@@ -58,4 +58,28 @@ func (s *socket) send(b []byte) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 }
 
+// source is where a datagram came from, as the kernel says it: a sockaddr_in or sockaddr_in6.
+type source struct {
+	addr [unix.SizeofSockaddrInet6]byte
+	size uint32
+}
+
+// receiveFrom is recvfrom(2) with the address of the sender; false when none waits, and then the peer is who it was.
+func (s *socket) receiveFrom(b []byte, p *source) bool {
+	size := uint32(len(p.addr))
+	_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0,
+		uintptr(unsafe.Pointer(&p.addr)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return false
+	}
+	p.size = size
+	return true
+}
+
+// sendTo is sendto(2) with the address of the peer. What does not go is lost.
+func (s *socket) sendTo(b []byte, p *source) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0,
+		uintptr(unsafe.Pointer(&p.addr)), uintptr(p.size))
+}
+
 func (s *socket) close() error { return unix.Close(s.fd) }

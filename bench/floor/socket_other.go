@@ -33,4 +33,18 @@ func (s *socket) receive(b []byte) bool {
 
 func (s *socket) send(b []byte) { s.conn.Send(b, s.peer) }
 
+// source is where a datagram came from.
+type source struct{ netip.AddrPort }
+
+// receiveFrom takes a datagram, and remembers in the peer who sent it; false when none waits.
+func (s *socket) receiveFrom(b []byte, p *source) (ok bool) {
+	_, from, ok := s.conn.Recv(b)
+	if ok {
+		p.AddrPort = from
+	}
+	return ok
+}
+
+func (s *socket) sendTo(b []byte, p *source) { s.conn.Send(b, p.AddrPort) }
+
 func (s *socket) close() error { return s.conn.Close() }
