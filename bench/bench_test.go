@@ -193,3 +193,32 @@ func TestE2ESmallLoad(t *testing.T) {
 		t.Errorf("little was measured: %+v", r)
 	}
 }
+
+func TestABeepIsHeardOnceAndAfterItWasSaid(t *testing.T) {
+	said := time.Now()
+	at := func(ms ...int) (onsets []time.Time) {
+		for _, n := range ms {
+			onsets = append(onsets, said.Add(time.Duration(n)*time.Millisecond))
+		}
+		return onsets
+	}
+	for i, tc := range []struct {
+		onsets []time.Time
+		spoke  bool
+		began  time.Time
+		after  time.Duration
+		as     bool
+	}{
+		{at(40), false, said, 40 * time.Millisecond, true},
+		{at(), false, said, 0, false},
+		{at(40, 60), false, said, 0, false},
+		{at(-1), false, said, 0, false},
+		{at(40), false, time.Time{}, 0, false},
+		{at(), true, said, 0, true},
+		{at(40), true, said, 0, false},
+	} {
+		if after, as := beepHeard(tc.onsets, tc.spoke, tc.began); after != tc.after || as != tc.as {
+			t.Errorf("%d: %s, %t", i, after, as)
+		}
+	}
+}

@@ -62,9 +62,6 @@ type outcome struct {
 	stolen float64 // by the hypervisor from the beginning to the end, in percent of a core
 }
 
-// doubtful says that the figures may not be the contender's.
-func (o *outcome) doubtful() bool { return o.report != nil && o.report.doubtful() }
-
 // disturbed says that the machine was not ours: something else ran, or the hypervisor took it away. That the generator fell behind is no such thing: an
 // overloaded contender takes its processor away.
 func (o *outcome) disturbed() bool {
@@ -109,7 +106,7 @@ func inOne(s shape) bool  { return s.rooms == 1 && s.talkers == bigTalkers }
 // ends is the first step of a way at which most of the runs broke down, undisturbed; false if there is none.
 func (c *contender) ends(on way) (at shape, why string, known bool) {
 	for _, s := range c.steps(on) {
-		broke, runs := 0, c.counted(s)
+		broke, runs := 0, c.at(s)
 		for _, one := range runs {
 			if one.broke != "" && !one.disturbed() {
 				broke++
@@ -127,7 +124,7 @@ func (c *contender) ends(on way) (at shape, why string, known bool) {
 func (c *contender) holds(on way) (at shape, known bool) {
 	end, _, ended := c.ends(on)
 	for _, s := range c.steps(on) {
-		held, runs := 0, c.counted(s)
+		held, runs := 0, c.at(s)
 		for _, one := range runs {
 			if one.broke == "" {
 				held++
@@ -140,10 +137,10 @@ func (c *contender) holds(on way) (at shape, known bool) {
 	return at, known
 }
 
-// doubts are the steps of a way at which it broke down in a run that was disturbed, and that counts as there is none that was not.
+// doubts are the steps of a way at which it broke down in a run that was disturbed.
 func (c *contender) doubts(on way) (at []string) {
 	for _, s := range c.steps(on) {
-		if slices.ContainsFunc(c.counted(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
+		if slices.ContainsFunc(c.at(s), func(one outcome) bool { return one.broke != "" && one.disturbed() }) {
 			at = append(at, s.String())
 		}
 	}

@@ -53,19 +53,29 @@ func (l *load) forgetOnsets() {
 	}
 }
 
-// collect takes the onsets of a room; the one who spoke must have heard none, and nobody before he spoke, or if the generator did not get round to it (a zero time).
+// collect takes the onsets of a room.
 func collect(times *phone.Histogram, legs []*leg, speaker int, began time.Time) (missed int) {
 	for i, leg := range legs {
-		onsets := leg.call.Onsets()
-		switch {
-		case i == speaker && len(onsets) == 0:
-		case i != speaker && len(onsets) == 1 && !began.IsZero() && !onsets[0].Before(began):
-			times.Add(onsets[0].Sub(began))
-		default:
+		switch after, as := beepHeard(leg.call.Onsets(), i == speaker, began); {
+		case !as:
 			missed++
+		case i != speaker:
+			times.Add(after)
 		}
 	}
 	return missed
+}
+
+// beepHeard says how long after it began a beep was heard, and whether as it should be: by the one who spoke not at all, by everybody else once, and not before it was said. A zero
+// time is one that the generator did not get round to.
+func beepHeard(onsets []time.Time, spoke bool, began time.Time) (after time.Duration, as bool) {
+	switch {
+	case spoke:
+		return 0, len(onsets) == 0
+	case len(onsets) != 1 || began.IsZero() || onsets[0].Before(began):
+		return 0, false
+	}
+	return onsets[0].Sub(began), true
 }
 
 // pause waits; the load generator lives in real time.

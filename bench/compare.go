@@ -100,8 +100,11 @@ func compared(ctx context.Context, o *options) (status int) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	if !c.server.measured() || !c.bare.measured() || !c.floor.measured() {
-		return 1
+	for _, one := range []*contender{c.server, c.bare, c.floor} {
+		planned := slices.ContainsFunc(c.round, func(s step) bool { return s.contender == one })
+		if planned && !one.measured() {
+			return 1
+		}
 	}
 	return 0
 }
@@ -111,21 +114,29 @@ func (c *contender) measured() bool {
 	return slices.ContainsFunc(c.runs, func(one outcome) bool { return one.report != nil })
 }
 
-// run goes through the rounds, in each of which every contender runs once at each shape, as far as it goes; and then through as many again, of the shapes at which
+// run goes through the rounds, in each of which every contender runs once at each shape, as far as it goes; and then through half as many again, of the shapes at which
 // the machine was not ours in most of them.
 func (c *comparison) run(ctx context.Context) {
 	for round := 1; round <= c.o.rounds; round++ {
 		c.runRound(ctx, round, c.round)
 	}
-	for extra := 1; extra <= c.o.rounds && !c.o.quick; extra++ {
+	for extra := 1; extra <= c.extraRounds(); extra++ {
 		if again := c.again(); len(again) > 0 && ctx.Err() == nil {
-			say("the machine was busy with other things: %d runs once more", len(again))
+			say("the machine was busy with other things: %d runs once more, about %s", len(again), c.rest(again).Round(time.Second))
 			c.runRound(ctx, c.o.rounds+extra, again)
 		}
 	}
 	if err := context.Cause(ctx); err != nil {
 		say("%v", err)
 	}
+}
+
+// extraRounds is at most how many rounds follow those that were asked for.
+func (c *comparison) extraRounds() int {
+	if c.o.quick {
+		return 0
+	}
+	return (c.o.rounds + 1) / 2
 }
 
 func (c *comparison) runRound(ctx context.Context, round int, steps []step) {
@@ -136,25 +147,27 @@ func (c *comparison) runRound(ctx context.Context, round int, steps []step) {
 		takes := c.takes(s)
 		if end, ok := ctx.Deadline(); ok && time.Until(end) < takes {
 			say("round %d of %d: no time left for %s at %s", round, c.o.rounds, s.contender.name, s.shape)
-			c.leave(s)
+			if round <= c.o.rounds { // else it has run before
+				c.leave(s)
+			}
 			continue
 		}
 		left := c.rest(steps[i:]) + c.estimate(max(0, c.o.rounds-round))
-		say("round %d of %d, run %d of %d: %s at %s takes %s; about %s to go", round, c.o.rounds, i+1, len(steps),
+		say("round %d of %d, run %d of %d: %s at %s takes %s; about %s to go", round, max(round, c.o.rounds), i+1, len(steps),
 			s.contender.name, s.shape, takes.Round(time.Second), max(left, takes).Round(time.Second))
 		s.contender.try(ctx, s.shape, c.o, round)
 	}
 }
 
 // again are the steps of the shapes at which not all contenders had the machine to themselves in most of the rounds. One that has broken down there, while it was
-// its own, need not do it again.
+// its own, need not do it again, but for the loops, beside which the others are put.
 func (c *comparison) again() (again []step) {
 	for _, s := range c.round {
-		if c.undisturbed(s.shape) > c.o.rounds/2 || len(s.contender.at(s.shape)) == 0 {
+		if c.undisturbed(s.shape) > c.o.rounds/2 || len(s.contender.at(s.shape)) == 0 || !s.contender.climbsAgain(s.shape) {
 			continue
 		}
 		broken := func(one outcome) bool { return one.broke != "" && !one.disturbed() }
-		if !slices.ContainsFunc(s.contender.at(s.shape), broken) {
+		if s.contender == c.bare || s.contender == c.floor || !slices.ContainsFunc(s.contender.at(s.shape), broken) {
 			again = append(again, s)
 		}
 	}

@@ -76,11 +76,14 @@ func (o *options) command() string {
 
 // caution says why the figures may be wrong, or fewer than planned.
 func (c *comparison) caution(w io.Writer) {
-	disturbed, alone, all := 0, 0, 0
+	disturbed, alone, behind, all := 0, 0, 0, 0
 	for _, one := range c.contenders {
 		for _, run := range one.runs {
 			if all++; run.disturbed() {
 				disturbed++
+			}
+			if run.broke == "" && run.report != nil && run.report.GeneratorSkipped > 0 {
+				behind++
 			}
 		}
 		for _, s := range c.shapes() {
@@ -91,12 +94,15 @@ func (c *comparison) caution(w io.Writer) {
 	}
 	if disturbed > 0 {
 		fmt.Fprintf(w, "In %d of %d runs the machine was not ours: something else took more than %d %% of a core, or the hypervisor more than %d %%. They do not\n"+
-			"count, whatever came of them, where there is another run that was left alone; the rounds went on for those, to at most twice their number.\n",
+			"count, whatever came of them, where there is another run that was left alone; the rounds went on for those, to at most half as many again.\n",
 			disturbed, all, othersMost, stolenMost)
 		if alone > 0 {
 			fmt.Fprintf(w, "CAUTION: of %d rows of the figures there is no other; repeat the comparison on an idle machine before you believe those (DISTURBED).\n", alone)
 		}
 		fmt.Fprintln(w)
+	}
+	if behind > 0 {
+		fmt.Fprintf(w, "CAUTION: in %d of %d runs the generator fell behind, although nothing broke down.\n\n", behind, all)
 	}
 	if len(c.left) > 0 {
 		fmt.Fprintf(w, "Left out for lack of time: %s.\n\n", strings.Join(c.left, "; "))

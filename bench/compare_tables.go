@@ -125,7 +125,7 @@ func (c *comparison) late(w io.Writer) {
 
 // single has a row for each run, with what makes it doubtful.
 func (c *comparison) single(w io.Writer) {
-	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | of it stolen | |\n"+
+	fmt.Fprint(w, "## Each run\n\n| round | | | CPU, µs per leg and tick | gaps p99 / max, ms | tones missing, own, foreign | beeps missed | generator: CPU, beats skipped | rest of the machine | stolen, then or of the whole run | |\n"+
 		"|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for round := 1; round <= c.last(); round++ {
 		for _, step := range c.round {
@@ -141,15 +141,20 @@ func (c *comparison) single(w io.Writer) {
 func (o *outcome) row() string {
 	r := o.report
 	if r == nil {
-		return strings.Repeat("– | ", 7) + o.broke
-	}
-	notes := o.broke
-	switch {
-	case o.disturbed():
-		notes = strings.Trim(notes+"; DISTURBED", "; ")
-	case o.doubtful():
-		notes = strings.Trim(notes+"; CAUTION: the generator fell behind", "; ")
+		return strings.Repeat("– | ", 6) + fmt.Sprintf("%.1f %% | %s", o.stolen, o.notes())
 	}
 	return fmt.Sprintf("%.2f | %.1f / %.1f | %d, %d, %d | %d | %.0f %%, %d | %.0f %% of a core | %.1f %% | %s", r.CPUPerLegTick, r.GapP99, r.GapMax,
-		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, max(o.stolen, r.StolenCPU), notes)
+		r.Tones.Missing, r.Tones.Own, r.Tones.Foreign, r.BeepsMissed, r.GeneratorCPU, r.GeneratorSkipped, r.OthersCPU, max(o.stolen, r.StolenCPU), o.notes())
+}
+
+// notes say why it broke down, and what makes it doubtful.
+func (o *outcome) notes() string {
+	notes := o.broke
+	if o.disturbed() {
+		notes += "; DISTURBED"
+	}
+	if o.report != nil && o.report.GeneratorSkipped > 0 {
+		notes += "; CAUTION: the generator fell behind"
+	}
+	return strings.TrimPrefix(notes, "; ")
 }

@@ -10,8 +10,8 @@
 //
 //	go run ./bench -compare -ladder                 # or -legs 200 -rooms 20; with -quick in 2 minutes
 //
-// runs sipconf, a bare loop that only receives and sends (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
-// under the same loads, and writes bench/report.md with its plots. No limit is judged then; status 1 means that sipconf or the floor
+// runs sipconf, two loops that only receive and send (bench/floor), and Asterisk's ConfBridge (asterisk/rig) alternately
+// under the same loads, and writes bench/report.md with its plots. No limit is judged then; status 1 means that sipconf or a loop
 // failed.
 package main
 
@@ -85,7 +85,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.compare, "compare", false, "run sipconf, the bare loop and ConfBridge alternately and write a report")
 	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 2,400 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
 	f.BoolVar(&o.quick, "quick", false, "with -compare: end in 2 minutes")
-	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each; -quick may do fewer")
+	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each, and half as many more of those that were disturbed; -quick may do fewer")
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
 	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
 	o.limits.flags(f)

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -22,17 +23,47 @@ func crowded(t *testing.T, pitch float64, w *work) *scene {
 	return s
 }
 
-// What a room does in its tick leaves nothing that the next one on that loop would hear: two rooms that share the work, tick by tick, sound to the last
-// bit as two that do not. In one of them all fall silent, all but one leave, and then somebody comes again.
+// grand is the same with so many that two do the tick.
+func grand(t *testing.T, pitch float64, w *work) *scene {
+	s := crowded(t, pitch, w)
+	for i := range largeFrom {
+		if ph := s.joins(fmt.Sprint(i), codec.PCMA); i%20 == 0 {
+			ph.speaks(pitch+float64(i), 9000)
+		}
+	}
+	crew := media.NewCrew(1)
+	t.Cleanup(crew.Close)
+	s.room.enlarge(crew)
+	return s
+}
+
+// What a room does in its tick leaves nothing that the next one on that loop would hear: rooms that share the work, tick by tick, sound to the last
+// bit as those that do not, and are recorded as they are. In the first two are aside for a while. In the second all fall silent, all but one leave, and then somebody comes again. The third is
+// large, for 60 ticks.
 func TestNothingIsLeftAtWork(t *testing.T) {
 	one := newWork()
-	shared := []*scene{crowded(t, 300, one), crowded(t, 410, one)}
-	apart := []*scene{crowded(t, 300, newWork()), crowded(t, 410, newWork())}
+	shared := []*scene{crowded(t, 300, one), crowded(t, 410, one), grand(t, 250, one)}
+	apart := []*scene{crowded(t, 300, newWork()), crowded(t, 410, newWork()), grand(t, 250, newWork())}
+	var tapes [2]*reel
+	var recs [2]*Recording
+	for i, s := range []*scene{shared[0], apart[0]} {
+		tapes[i] = new(reel)
+		recs[i] = s.records(tapes[i])
+	}
 	for tick := range 300 {
 		for room := range shared {
+			if room == 2 && tick >= 60 {
+				continue
+			}
 			for _, s := range []*scene{shared[room], apart[room]} {
 				switch {
-				case room == 0:
+				case room == 0 && tick == 50:
+					ann, bob := s.phones[0].p, s.phones[1].p
+					ann.flags.aside, ann.mate, bob.flags.aside, bob.mate = true, bob, true, ann
+				case room == 0 && tick == 150:
+					ann, bob := s.phones[0].p, s.phones[1].p
+					ann.flags.aside, ann.mate, bob.flags.aside, bob.mate = false, nil, false, nil
+				case room != 1:
 				case tick == 100: // only the tones are heard there, and then nothing
 					for _, ph := range s.phones {
 						ph.listens()
@@ -54,6 +85,14 @@ func TestNothingIsLeftAtWork(t *testing.T) {
 				apart[room].phones[i].forgets()
 			}
 		}
+		for _, rec := range recs {
+			rec.drain()
+		}
+	}
+	shared[0].stops(recs[0])
+	apart[0].stops(recs[1])
+	if got := tapes[0].heard(); len(got) != 300*160 || !slices.Equal(got, tapes[1].heard()) || slices.Max(got) < 1000 {
+		t.Errorf("%d samples were recorded, or others than with a work of the room's own", len(got))
 	}
 }
 

@@ -2,8 +2,7 @@ package floor
 
 import "net/netip"
 
-// OpenBare binds the sockets of a bare loop, or none: the receive-and-send loop as one writes it first, and as a mixer has to have it in one way or the other,
-// which can send to nobody what he is to hear before the others are read, must know that nothing waits any more, and who sends. Every 20 ms, on one
+// OpenBare binds the sockets of a bare loop, or none: the receive-and-send loop as one writes it first. Every 20 ms, on one
 // locked thread, from each leg recvfrom until nothing waits; and when all legs are read, one sendto of 172 bytes for each, to whoever sent last. No socket is
 // connected; the system calls are as raw as the floor's.
 func OpenBare(addrs []netip.AddrPort) (*Floor, error) {

@@ -1,7 +1,7 @@
 // Package floor is the least that can be done in Go with the packets of so many legs: per leg one non-blocking UDP socket, connected to
 // its peer; every 20 ms, on one locked thread with absolute deadlines, for each leg one recv for the packet that a tick brings and one
-// send of 172 bytes. Nothing is decoded, mixed, counted or reported. It is what the server's CPU is measured against, and beside it the bare loop, which
-// does the same as one writes it first (OpenBare).
+// send of 172 bytes. Nothing is decoded, mixed, counted or reported. It is the end of the scale that the server's CPU is measured on. What is promised of that
+// is told in multiples of the bare loop, which does the same as one writes it first (OpenBare).
 //
 // It saves what the server saves, and more. The kernel is asked neither for the way to the peer nor for the sender's address; to
 // learn that nothing else waits, which costs half of what a packet does, only once a second and after a tick that brought none. Each leg
