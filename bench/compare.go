@@ -92,9 +92,12 @@ func compared(ctx context.Context, o *options) (status int) {
 		}
 	}
 	c.run(limited)
-	if err := ctx.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench: interrupted; no report")
-		return 1
+	if ctx.Err() != nil {
+		if !c.server.measured() {
+			fmt.Fprintln(os.Stderr, "bench: interrupted; no report")
+			return 1
+		}
+		c.left, status = append(c.left, "what would have come after the interrupt"), 1
 	}
 	if err := c.save(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -106,7 +109,7 @@ func compared(ctx context.Context, o *options) (status int) {
 			return 1
 		}
 	}
-	return 0
+	return status
 }
 
 // measured says that at least one run has figures.
