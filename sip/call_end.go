@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -22,7 +23,7 @@ func (c *Call) bye(in *inbound) {
 		c.dropUnacked()
 	}
 	c.byeSent, c.dismissing = true, false // none is needed any more
-	c.leave(Ending{ByPeer: true, Deliberate: deliberate(in.req), Reason: peerReason(in.req)})
+	c.leave(Ending{ByPeer: true, Deliberate: deliberate(in.req), Reason: cmp.Or(c.Parts.Reason, peerReason(in.req))})
 }
 
 // peerReason is what the peer says about the end, in its Reason headers (RFC 3326).

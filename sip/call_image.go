@@ -58,7 +58,7 @@ func (c *Call) save() CallImage {
 		Incoming: c.Incoming(), Endpoint: c.endpoint.listener.Name,
 		Identity: *c.identity.Load(), Renamed: len(c.renamed) > 0, InfoKeys: c.infoKeys.Load(), Cancelled: c.cancelled.Load(),
 		Over: isClosed(c.over), Returned: isClosed(c.returned),
-		Phase: c.Phase, Session: c.session.save(), Login: c.Login.copy(), Timer: c.Timer, Silence: c.Silence,
+		Phase: c.Phase, Session: c.session.save(), Login: c.Login.copy(), Timer: c.Timer, Silence: c.Silence, Parts: c.Parts,
 		Joined: c.joined, Signed: c.signed.save(), ByeSent: c.byeSent, Dismissing: c.dismissing, Parting: c.parting,
 	}
 	for name, value := range maps.All(c.extras) {
@@ -245,7 +245,7 @@ func (u *UA) callOf(e *endpoint, im *CallImage) *Call {
 		returned:  make(chan struct{}),
 		gone:      make(chan struct{}),
 		renamed:   make(chan struct{}, 1),
-		state:     state{Phase: im.Phase, session: im.Session.restore(), Login: im.Login, Timer: im.Timer, Silence: im.Silence},
+		state:     state{Phase: im.Phase, session: im.Session.restore(), Login: im.Login, Timer: im.Timer, Silence: im.Silence, Parts: im.Parts},
 		signed:    im.Signed.restore(),
 		byeSent:   im.ByeSent, dismissing: im.Dismissing, parting: im.Parting,
 	}

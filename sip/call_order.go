@@ -10,6 +10,7 @@ const (
 	toReject                          // Call.Reject
 	toCancelCall                      // Attempt.Cancel
 	toBeWatched                       // Call.Watch
+	toRelease                         // Call.Release
 )
 
 // OrderImage is something that the program wants of a call and that is not done
@@ -19,7 +20,7 @@ type OrderImage struct {
 	Code    int
 	Reason  string
 	Headers []string      // name, value, name, value ...
-	Within  time.Duration // of a Watch
+	Within  time.Duration // of a Watch, or a Release
 }
 
 // order has the call's goroutine do something that the program wants; false
@@ -33,6 +34,8 @@ func (c *Call) obey(o *OrderImage) {
 	switch o.Kind {
 	case toHangUp:
 		c.hangup(o.Reason)
+	case toRelease:
+		c.awaitBye(o.Reason, o.Within)
 	case toReject:
 		c.reject(refuse(o.Code, o.Reason, o.Headers...))
 	case toCancelCall:

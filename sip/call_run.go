@@ -25,6 +25,7 @@ type state struct {
 	Login   login // what outgoing calls answer challenges with
 	Timer   sessionTimer
 	Silence silence
+	Parts   release
 }
 
 // session is a dialog and what has been negotiated in it: plain data.
@@ -168,6 +169,7 @@ func (c *Call) nextDeadline() time.Time {
 		sooner(c.Timer.RefreshAt)
 		sooner(c.Timer.ExpireAt)
 		sooner(c.Silence.CheckAt)
+		sooner(c.Parts.At)
 	}
 	return next
 }
@@ -180,6 +182,9 @@ func (c *Call) expire(now time.Time) {
 	c.retransmit(now)
 	if c.Phase == calling {
 		c.expireCalling(now)
+	}
+	if c.Phase == confirmed {
+		c.expireRelease(now)
 	}
 	if c.Phase == confirmed {
 		c.expireSession(now)

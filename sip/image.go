@@ -57,6 +57,7 @@ type CallImage struct {
 	Login      login
 	Timer      sessionTimer
 	Silence    silence
+	Parts      release
 	Invitation *MessageImage // the INVITE that rings; nil: none does
 	Unacked    *UnackedImage // a 2xx that waits for its ACK; nil: none does
 	Outgoing   *OutgoingImage

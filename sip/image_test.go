@@ -31,7 +31,7 @@ var carriedIn = map[string]string{
 	"Call.dismissing": "CallImage.Dismissing", "Call.parting": "CallImage.Parting", "Call.infos": "CallImage.Keys", "Call.invite": "OutgoingImage.Text",
 
 	"state.Phase": "CallImage.Phase", "state.session": "CallImage.Session", "state.Login": "CallImage.Login", "state.Timer": "CallImage.Timer",
-	"state.Silence":  "CallImage.Silence",
+	"state.Silence": "CallImage.Silence", "state.Parts": "CallImage.Parts",
 	"session.Dialog": "SessionImage.Dialog", "session.Local": "SessionImage.Local", "session.Sent": "SessionImage.Sent",
 	"session.Agreed": "SessionImage.Agreed", "session.Offered": "SessionImage.Offered", "session.PeerUpdates": "SessionImage.PeerUpdates",
 	"session.PeerConfers": "SessionImage.PeerConfers", "session.RSeq": "SessionImage.RSeq", "session.Revised": "SessionImage.Revised",

@@ -193,16 +193,19 @@ func (f *referral) moves(code int) bool {
 	return code == 200 && f.Call() != nil && f.To.Replaces == "" && !f.Confers
 }
 
-// leave hangs up whom the one replaces who has come.
+// leave hangs up whom the one replaces who has come. He may do so himself: in Asterisk the news and our BYE take different ways to the channel, and a BYE that
+// is there first has its dialplan know of no success.
 func (f *referral) leave() {
 	if f.moves(f.Final()) {
 		f.awaitTold()
-		f.Call().Hangup("transferred")
+		f.Call().Release("transferred", ownBye)
 	}
 }
 
-// lastNotify is how long somebody has to answer that he was moved, before he is hung up.
-const lastNotify = 2 * time.Second
+const (
+	lastNotify = 2 * time.Second        // how long somebody has to answer that he was moved, or removed, before he is hung up
+	ownBye     = 500 * time.Millisecond // and then, to hang up himself when he was moved
+)
 
 // awaitTold waits until he who has asked knows how it has ended.
 func (f *referral) awaitTold() {
