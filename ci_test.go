@@ -101,7 +101,9 @@ func TestWhatFailsWithoutTheMachineRunsAgain(t *testing.T) {
 esac
 while [ "$1" != --jsonfile ]; do shift; done
 case "$*" in *" ./..."*) cat "$STAGE/later" > "$STAGE/stat"; cat "$STAGE/told" > "$2"; exit 1 ;; *"(TestA|TestB)"*) exit "$AGAIN" ;; esac`
-		failed = `{"Action":"fail","Package":"example.com/p","Test":"TestA/half"}
+		failed = `{"Action":"output","Package":"example.com/p","Test":"TestA/half","Output":"    a_test.go:7: \"one\", want another\n"}
+{"Action":"output","Package":"example.com/p","Test":"TestC","Output":"    c_test.go:9: want less\n"}
+{"Action":"fail","Package":"example.com/p","Test":"TestA/half"}
 {"Action":"fail","Package":"example.com/p","Test":"TestA"}
 {"Action":"fail","Package":"example.com/p","Test":"TestB","Elapsed":1.5}
 {"Action":"fail","Package":"example.com/p"}
@@ -134,6 +136,9 @@ case "$*" in *" ./..."*) cat "$STAGE/later" > "$STAGE/stat"; cat "$STAGE/told" >
 			}
 			if again := strings.Contains(said, "AGAIN, TWICE AT MOST"); again != (test.runs > 1) {
 				t.Errorf("says that it runs again: %t:\n%s", again, said)
+			}
+			if reason := `TestA/half: a_test.go:7: \"one\", want another`; !strings.Contains(said, reason) || strings.Contains(said, "want less") {
+				t.Errorf("does not say %s alone:\n%s", reason, said)
 			}
 			if last := runs[len(runs)-1]; test.runs > 1 && !strings.HasSuffix(last, "-race -run ^(TestA|TestB)$ example.com/p") {
 				t.Errorf("ran %q again", last)

@@ -48,6 +48,25 @@ failures() {
 		END { for (p in failed) { if (p in tests) print p, "^(" substr(tests[p], 2) ")$"; else other = 1 }; exit other }' "$1"
 }
 
+# reasons FILE: of each test that failed the lines that say what was wanted, and the last five others, cut short: a CI's log may be
+# kept by its end alone.
+reasons() {
+	awk -F'"' '
+		{
+			package = test = output = ""
+			for (i = 2; i < NF && output == ""; i += 2) {
+				if ($i == "Package") package = $(i + 2)
+				if ($i == "Test") test = $(i + 2)
+				if ($i == "Output") { output = $0; sub(/.*"Output":" */, "", output); sub(/(\\n)?"}$/, "", output) }
+			}
+			id = package "\t" test
+		}
+		output ~ /^[a-zA-Z0-9_]+_test\.go:[0-9]+: / { said[id, ++lines[id]] = substr(output, 1, 240) }
+		/"Action":"fail"/ && test != "" {
+			for (i = 1; i <= lines[id]; i++) if (said[id, i] ~ /want/ || i > lines[id] - 5) print test ": " said[id, i]
+		}' "$1" | tail -n 40
+}
+
 again() { gotestsum "${race[@]}" -run "$1" "$2" </dev/null; }
 
 # run FLAG... PACKAGE...: the tests; those that failed once more, or twice, if the hypervisor has taken 2 % of the machine away meanwhile, for what is
@@ -56,6 +75,7 @@ run() {
 	local all stolen package pattern
 	all=$(ticks 2 3 4 5 6 7 8 9) stolen=$(ticks 9)
 	gotestsum "$@" && return
+	reasons "$told" >>"$told.reasons"
 	all=$(($(ticks 2 3 4 5 6 7 8 9) - all)) stolen=$(($(ticks 9) - stolen))
 	if [ $((50 * stolen)) -lt "$all" ] || [ "$all" -eq 0 ] || ! failures "$told" >"$told.failed"; then
 		status=1
@@ -64,14 +84,15 @@ run() {
 	echo "AGAIN, TWICE AT MOST: what failed, for the hypervisor has given $((100 * stolen / all)) % of the machine to others:"
 	cat "$told.failed"
 	while read -r package pattern; do
-		again "$pattern" "$package" || again "$pattern" "$package" || status=1
+		again "$pattern" "$package" || again "$pattern" "$package" || { status=1 && reasons "$told" >>"$told.reasons"; }
 	done <"$told.failed"
 }
 
 status=0
 told=$(mktemp)
-trap 'rm -f "$told" "$told.failed"' EXIT
+trap 'rm -f "$told" "$told.failed" "$told.reasons"' EXIT
 [ $# -gt 0 ] || run -run "$quality" ./rooms ./media
 run "${race[@]}" -skip "$quality" "$@" ./...
+[ ! -s "$told.reasons" ] || { echo "What the tests that failed said, first and last:" && cat "$told.reasons"; }
 [ -z "$skipped" ] || echo "$skipped"
 exit "$status"
