@@ -287,6 +287,7 @@ func TestE2EAHostActsAtOnce(t *testing.T) {
 	desk := o.phone(phone.Config{Name: "Anna", Number: "101"})
 	for i := range 20 {
 		boris := o.joins(phone.Config{Name: "Boris", Number: "102"}, "5234", 0)
+		o.eventually("Boris is in", func() bool { return slices.Contains(o.numbersIn("5234"), "102") })
 		var headers []phone.Option
 		if i%2 == 1 {
 			before := o.joins(phone.Config{Name: "Anna", Number: "101"}, "5234", 0)
