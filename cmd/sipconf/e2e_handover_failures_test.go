@@ -43,9 +43,10 @@ type jinxed struct {
 	first         int           // the process
 	most          time.Duration // how long nobody may have got a packet; zero: longestGap
 	before, after func()        // of each upgrade
+	stalls        *stalls
 }
 
-// longestGap is how long a phone may get nothing, on a machine that does other things too.
+// longestGap is how long a phone may get nothing, on a machine that does other things too, but for the time that the machine stands still.
 const longestGap = 400 * time.Millisecond
 
 // talker is somebody in room 5234 with a tone of his own.
@@ -58,7 +59,7 @@ type talker struct {
 // jinx starts a program that was built with -tags inject. Anna and Boris, and Clara by TCP, talk in a room that is recorded.
 func jinx(t *testing.T, program string) *jinxed {
 	t.Helper()
-	j := &jinxed{succeeded: newSucceeded(t), program: program, folder: t.TempDir()}
+	j := &jinxed{succeeded: newSucceeded(t), program: program, folder: t.TempDir(), stalls: watchStalls(t)}
 	j.happens("")
 	j.versions["1.0.1"] = program
 	j.install("1.0.1")
@@ -149,9 +150,7 @@ func (j *jinxed) failsNow(what string, words ...string) {
 	j.Helper()
 	dora := j.comes(&talker{"Dora", "104", "udp", 1300, nil})
 	j.hears("Anna", j.talkers[0].call, []float64{1300})
-	for _, w := range j.talkers {
-		w.call.ResetHeard()
-	}
+	j.resetHeard()
 	j.presses(dora.call, "*")
 	if j.before != nil {
 		j.before()
@@ -173,6 +172,14 @@ func (j *jinxed) failsNow(what string, words ...string) {
 	j.happens("")
 	gap := j.goesOn(what, dora)
 	j.Logf("%-32s %5d ms, longest gap %3d ms: %s", what, took.Milliseconds(), gap.Milliseconds(), strings.TrimSpace(said))
+}
+
+// resetHeard begins to count anew what happens to those who talk.
+func (j *jinxed) resetHeard() {
+	for _, w := range j.talkers {
+		w.call.ResetHeard()
+	}
+	j.stalls.since()
 }
 
 // goesOn wants the first process to be the only one, and all to be as before for those who talk: they have lost nothing, and hear each other. What Dora has begun
@@ -198,8 +205,8 @@ func (j *jinxed) goesOn(what string, dora *talker) (gap time.Duration) {
 		j.whole(what+": "+w.name, w.call)
 		gap = max(gap, w.call.Heard().Gaps.Max)
 	}
-	if most := cmp.Or(j.most, longestGap); gap > most {
-		j.Errorf("%s: somebody has got nothing for %v, want %v at most", what, gap, most)
+	if most, stalled := cmp.Or(j.most, longestGap), j.stalls.since(); gap > most+stalled {
+		j.Errorf("%s: somebody has got nothing for %v, want %v at most, and the %v for which the machine has stood still", what, gap, most, stalled)
 	}
 	return gap
 }
@@ -238,9 +245,7 @@ func (j *jinxed) isNice(what string, pid int) {
 // succeedsNow wants the next upgrade to succeed, and all to be well then.
 func (j *jinxed) succeedsNow() {
 	j.Helper()
-	for _, w := range j.talkers {
-		w.call.ResetHeard()
-	}
+	j.resetHeard()
 	j.upgrades("1.0.1")
 	j.first = j.pid()
 	dora := j.comes(&talker{"Dora", "104", "udp", 1300, nil})

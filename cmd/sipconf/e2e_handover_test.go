@@ -94,10 +94,16 @@ func (s *succeeded) begins(config string, environ ...string) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 		if s.T.Failed() {
-			s.Logf("log:\n%s", s.started.log)
+			s.Logf("the end of the log:\n%s", tail(s.started.log.String(), 60))
 		}
 	})
 	s.says(s.T, "serving")
+}
+
+// tail is the last lines of a log: of a server that has seen many upgrades nobody reads all of them.
+func tail(log string, lines int) string {
+	all := strings.SplitAfter(log, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "")
 }
 
 // install puts a version in the place of the binary, as a package manager does.

@@ -1,0 +1,71 @@
+//go:build linux
+
+package main
+
+import (
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stalls measures for how long the machine runs nobody of the server's priority, on some processor: the hypervisor has given it to others, or all of us are throttled;
+// and for how long we, who listen, are not run ourselves. What people hear then is the machine's, and not the server's.
+type stalls struct{ total atomic.Int64 }
+
+const (
+	stallBeat  = 5 * time.Millisecond
+	leastStall = 20 * time.Millisecond
+)
+
+// watchStalls begins; it ends with the test.
+func watchStalls(t *testing.T) *stalls {
+	t.Helper()
+	s, end := new(stalls), make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := range 64 * len(all) {
+		if all.IsSet(cpu) {
+			go s.watchCPU(cpu, end)
+		}
+	}
+	go s.watch(end, time.Sleep)
+	return s
+}
+
+// watchCPU is on that processor, where the server's threads may be.
+func (s *stalls) watchCPU(cpu int, end <-chan struct{}) {
+	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	var own unix.CPUSet
+	own.Set(cpu)
+	if unix.SchedSetaffinity(0, &own) != nil {
+		return
+	}
+	syscall.Setpriority(syscall.PRIO_PROCESS, 0, -10)                                           // where that is allowed: it is not to the server then either
+	s.watch(end, func(d time.Duration) { unix.Nanosleep(&unix.Timespec{Nsec: int64(d)}, nil) }) // Go's own timers are another thread's
+}
+
+func (s *stalls) watch(end <-chan struct{}, sleep func(time.Duration)) {
+	for last := time.Now(); ; {
+		select {
+		case <-end:
+			return
+		default:
+		}
+		sleep(stallBeat)
+		now := time.Now()
+		if late := now.Sub(last) - stallBeat; late >= leastStall {
+			s.total.Add(int64(late))
+		}
+		last = now
+	}
+}
+
+// since is what there was since the last time that somebody asked.
+func (s *stalls) since() time.Duration { return time.Duration(s.total.Swap(0)) }
