@@ -70,7 +70,7 @@ var stories = []story{
 // carries starts the server.
 func carries(t *testing.T, versions ...string) *carried {
 	t.Helper()
-	c := &carried{tapes: t.TempDir(), metrics: freeTCP(t), talkers: map[string]*phone.Call{}}
+	c := &carried{tapes: t.TempDir(), metrics: unusedAddress(t).String(), talkers: map[string]*phone.Call{}}
 	c.trunk = newTrunk(t)
 	c.carry(t, c.settings, versions...)
 	return c
@@ -108,17 +108,6 @@ numbers:
   - {pattern: "354233", room: "354233"}
   - {pattern: "_XXXX", room: "${EXTEN}"}
 `, s.port, s.socket, c.metrics, c.tapes, c.trunk.phone.Addr(), farNumber)
-}
-
-// freeTCP is an address of 127.0.0.1 that nobody listens at.
-func freeTCP(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestE2EUpgradeCarries tells all stories over two upgrades, one right after the other. Meanwhile nobody loses a packet, and what the operator sees is what he saw before.

@@ -31,7 +31,7 @@ func attend(t *testing.T) *attended {
 	t.Helper()
 	a := &attended{office: &office{T: t, pump: phone.NewPump()}, binary: program(t), socket: filepath.Join(t.TempDir(), "ctl.sock")}
 	t.Cleanup(a.pump.Close)
-	a.port = freeUDP(t)
+	a.port = unusedPort(t)
 	a.begins()
 	return a
 }
@@ -179,7 +179,7 @@ func TestE2ECtlSocket(t *testing.T) {
 	a.begins()
 	a.told(exitGood, fmt.Sprint("PID ", a.Process.Pid), "status")
 
-	other := start(t, a.binary, a.settings(freeUDP(t)))
+	other := start(t, a.binary, a.settings(unusedPort(t)))
 	var exit *exec.ExitError
 	if err := other.ends(t, 5*time.Second); !errors.As(err, &exit) || exit.ExitCode() != exitFault {
 		t.Errorf("another server with the same socket: %v", err)

@@ -38,10 +38,10 @@ func newService(t *testing.T, args ...string) *service {
 	dir := t.TempDir()
 	s := &service{
 		attended: &attended{office: &office{T: t, pump: phone.NewPump()}, binary: program(t), socket: filepath.Join(dir, "ctl.sock")},
-		systemd:  newFakeSystemd(t), pidFile: filepath.Join(dir, "run.pid"), metrics: freeTCP(t),
+		systemd:  newFakeSystemd(t), pidFile: filepath.Join(dir, "run.pid"), metrics: unusedAddress(t).String(),
 	}
 	t.Cleanup(s.pump.Close)
-	s.port = freeUDP(t)
+	s.port = unusedPort(t)
 	s.started = startAs(t, s.settings(), func(file string) *exec.Cmd {
 		s.config = file
 		cmd := exec.Command(s.binary, append([]string{"serve", "--config", file, "--pid-file", s.pidFile}, args...)...)
@@ -133,7 +133,7 @@ func TestE2EUpgradeIsRefused(t *testing.T) {
 	s.configures(strings.Replace(s.settings(), s.metrics, "127.0.0.1:0", 1) + "prompts: {folder: /nowhere}\n")
 	s.told(exitFault, "/nowhere", "upgrade", "--wait")
 	again()
-	s.configures(strings.Replace(s.settings(), fmt.Sprint(s.port), fmt.Sprint(freeUDP(t)), 1)) // where Anna's call is nobody would listen
+	s.configures(strings.Replace(s.settings(), fmt.Sprint(s.port), fmt.Sprint(unusedPort(t)), 1)) // where Anna's call is nobody would listen
 	s.told(exitFault, fmt.Sprint(s.port), "upgrade", "--wait")
 	again()
 	s.configures(s.settings())
@@ -331,7 +331,7 @@ func TestE2EProcessOne(t *testing.T) {
 	binary, socket := program(t), filepath.Join(t.TempDir(), "ctl.sock")
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\n"+
-		"metrics: {listen: \"\"}\ngroups: {store: list}\nctl: {socket: %q}\n", freeUDP(t), socket), 0o644); err != nil {
+		"metrics: {listen: \"\"}\ngroups: {store: list}\nctl: {socket: %q}\n", unusedPort(t), socket), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "serve", "--config", file)

@@ -77,7 +77,7 @@ func newSucceeded(t *testing.T) *succeeded {
 		pidFile:  filepath.Join(dir, "sipconf.pid"), versions: map[string]string{},
 	}
 	t.Cleanup(s.pump.Close)
-	s.port = freeUDP(t)
+	s.port = unusedPort(t)
 	return s
 }
 

@@ -57,7 +57,7 @@ func (s *succeeded) settled(metrics string, most map[string]float64) (held map[s
 // when all have hung up no more than the first one before they came.
 func TestE2ETwentyUpgradesLeakNothing(t *testing.T) {
 	t.Parallel()
-	metrics := freeTCP(t)
+	metrics := unusedAddress(t).String()
 	s := succeedWith(t, func(s *succeeded) string {
 		return fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\", \"tcp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199, level: false}\n"+
 			"rooms: {max_legs: 100, tones: false}\nmetrics: {listen: %q}\nctl: {socket: %q}\n", s.port, s.port, metrics, s.socket)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -89,21 +88,10 @@ func TestE2ELinkIsLost(t *testing.T) {
 	t.Logf("noticed after %v, with 2 s allowed", time.Since(began))
 }
 
-// freeAddress is one of 127.0.0.1 that nobody has just now.
-func freeAddress(t *testing.T) netip.AddrPort {
-	t.Helper()
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return netip.MustParseAddrPort(conn.LocalAddr().String())
-}
-
 // twins are two servers, of which room 1001 and room 2002 are linked with each other.
 func twins(t *testing.T) (one, two *office) {
 	t.Helper()
-	at := [2]netip.AddrPort{freeAddress(t), freeAddress(t)}
+	at := [2]netip.AddrPort{unusedAddress(t), unusedAddress(t)}
 	rooms := [2]string{"1001", "2002"}
 	var both [2]*office
 	for i := range both {

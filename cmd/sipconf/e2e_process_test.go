@@ -93,27 +93,12 @@ func (s *started) ends(t *testing.T, within time.Duration) error {
 	}
 }
 
-// freeUDP is a port of 127.0.0.1 that nobody has, and none of the media.ports of these tests, which are among those that the system hands out.
-func freeUDP(t *testing.T) int {
-	t.Helper()
-	for {
-		conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close() // not before another one is found
-		if port := conn.LocalAddr().(*net.UDPAddr).Port; port < 41000 || port > 41199 {
-			return port
-		}
-	}
-}
-
 func TestE2ESignals(t *testing.T) {
 	t.Parallel()
 	binary := program(t)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
-			port := freeUDP(t)
+			port := unusedPort(t)
 			s := start(t, binary, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\n", port))
 			s.says(t, "serving")
 			uri := fmt.Sprintf("sip:5234@127.0.0.1:%d", port)
@@ -153,7 +138,7 @@ func TestE2ESignals(t *testing.T) {
 		})
 	}
 	t.Run("twice", func(t *testing.T) {
-		port := freeUDP(t)
+		port := unusedPort(t)
 		s := start(t, binary, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\n", port))
 		s.says(t, "serving")
 		p, err := phone.New(phone.Config{Local: netip.MustParseAddrPort("127.0.0.1:0")})
@@ -187,7 +172,7 @@ func TestE2EServesThoughNobodyReadsItsLog(t *testing.T) {
 		_, err = in.Write(make([]byte, 4096))
 	}
 	binary := program(t) // before the port is chosen, which somebody else may take meanwhile
-	port := freeUDP(t)
+	port := unusedPort(t)
 	dir := t.TempDir()
 	file, socket, pidFile := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "ctl.sock"), filepath.Join(dir, "pid")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\nctl: {socket: %q}\n", port, socket), 0o644); err != nil {

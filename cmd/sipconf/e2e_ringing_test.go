@@ -68,7 +68,7 @@ func (c *carried) refersMeanwhile(who *phone.Call, to string, headers ...phone.H
 // REFER is told rightly, and whom it moves is moved.
 func TestE2EUpgradeWhileTheyRing(t *testing.T) {
 	t.Parallel()
-	c := &carried{tapes: t.TempDir(), metrics: freeTCP(t), talkers: map[string]*phone.Call{}}
+	c := &carried{tapes: t.TempDir(), metrics: unusedAddress(t).String(), talkers: map[string]*phone.Call{}}
 	c.trunk = newTrunk(t)
 	c.carry(t, func(s *succeeded) string {
 		city := `  - {name: city, address: "sip:` + c.trunk.phone.Addr().String() + "\", numbers: [\"_8XX\"]}\nlinks:"

@@ -15,7 +15,7 @@ import (
 // it meets. SIPp fails a call that gets another answer than it should, 481 for instance, and counts what it had to say twice.
 func TestE2ESignallingDuringUpgrades(t *testing.T) {
 	t.Parallel()
-	metrics := freeTCP(t)
+	metrics := unusedAddress(t).String()
 	s := succeedWith(t, func(s *succeeded) string {
 		return fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmedia: {ports: 22000-23999, level: false}\n"+
 			"rooms: {max_participants: 1000, max_legs: 1000, tones: false}\nmetrics: {listen: %q}\nctl: {socket: %q}\n", s.port, metrics, s.socket)

@@ -53,7 +53,7 @@ func TestE2EFewFiles(t *testing.T) {
 		{"ulimit -n 392", "media: {ports: 41000-41199}\n", false}, // rooms.max_legs is 1000, but there are ports for 100
 	} {
 		t.Run(c.limits, func(t *testing.T) {
-			s := startLimited(t, binary, c.limits, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmetrics: {listen: \"\"}\n", freeUDP(t))+c.config)
+			s := startLimited(t, binary, c.limits, fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmetrics: {listen: \"\"}\n", unusedPort(t))+c.config)
 			s.says(t, "sipconf is serving")
 			if got := strings.Count(s.log.String(), "LimitNOFILE=392"); got > 1 || (got == 1) != c.told {
 				t.Errorf("it warns %d times, want it to warn: %t\n%s", got, c.told, s.log)

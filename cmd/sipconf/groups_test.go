@@ -308,7 +308,7 @@ func TestE2EGroupsWithoutAFile(t *testing.T) {
 	folder := t.TempDir()
 	config := func(file, more string) string {
 		return fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmetrics: {listen: \"\"}\nmedia: {ports: 41000-41199}\nrooms: {max_legs: 100}\ngroups: {store: \"sqlite://%s\"}\n",
-			freeUDP(t), file) + more
+			unusedPort(t), file) + more
 	}
 	const warning = "no group can be called until this is mended"
 	for _, c := range []struct {

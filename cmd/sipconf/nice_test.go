@@ -26,7 +26,7 @@ func TestE2ENice(t *testing.T) {
 			if os.Geteuid() != 0 {
 				t.Skip("needs root")
 			}
-			config := fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmetrics: {listen: \"\"}\n", freeUDP(t)) + c.config
+			config := fmt.Sprintf("sip: {listen: [\"udp://127.0.0.1:%d\"]}\nmetrics: {listen: \"\"}\n", unusedPort(t)) + c.config
 			s := startAs(t, config, func(file string) *exec.Cmd {
 				if c.without { // setpriv is of util-linux, which every Debian has
 					return exec.Command("setpriv", "--bounding-set=-sys_nice", binary, "serve", "--config", file)
