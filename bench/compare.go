@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,11 @@ func newComparison(o *options) *comparison {
 		bridge: &contender{name: "ConfBridge", about: "Asterisk's app_confbridge, with default settings", start: startConfBridge, calls: true, boot: 4 * time.Second},
 	}
 	c.contenders = []*contender{c.server, c.bare, c.floor, c.bridge}
+	for i, one := range c.contenders[1:] {
+		if slices.Contains(strings.Split(o.without, ","), optional[i]) {
+			one.fault = "was left out (-without)"
+		}
+	}
 	switch {
 	case !o.ladder:
 		c.round = c.steps([]shape{{o.legs, o.rooms, o.talkers, o.legs == 10*o.rooms && o.talkers >= 10}})
@@ -58,7 +64,21 @@ func newComparison(o *options) *comparison {
 	default:
 		c.round = c.steps(ladder())
 	}
+	c.round = slices.DeleteFunc(c.round, func(s step) bool { return s.contender.fault != "" })
 	return c
+}
+
+// optional are those whom a comparison can do without, in their order.
+var optional = []string{"bare", "floor", "confbridge"}
+
+// canDoWithout says whether the names, separated by commas, are of such; none is.
+func canDoWithout(names string) bool {
+	for name := range strings.SplitSeq(names, ",") {
+		if names != "" && !slices.Contains(optional, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // leave notes that there is no time for a step.

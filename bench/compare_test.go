@@ -129,6 +129,22 @@ func TestTheReportSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestWhoIsLeftOut: neither runs nor is lacking, and the report says so.
+func TestWhoIsLeftOut(t *testing.T) {
+	all, c := comparing(t, "-ladder"), comparing(t, "-ladder", "-without", "floor,confbridge")
+	for _, s := range c.round {
+		if s.contender != c.server && s.contender != c.bare {
+			t.Errorf("%s is planned at %s", s.contender.name, s.shape)
+		}
+	}
+	if len(c.round) == 0 || c.estimate(1) >= all.estimate(1) {
+		t.Errorf("%d runs, which take %s", len(c.round), c.estimate(1))
+	}
+	if got := c.bridge.verdict(); got != "It was left out (-without)." {
+		t.Error(got)
+	}
+}
+
 func TestAQuickComparisonIsShort(t *testing.T) {
 	for _, legs := range []string{"200", "1000", "1500"} {
 		o, err := parseOptions([]string{"-compare", "-quick", "-legs", legs})
@@ -142,7 +158,8 @@ func TestAQuickComparisonIsShort(t *testing.T) {
 	if o, _ := parseOptions([]string{"-compare", "-quick", "-time", "9s"}); o == nil || o.time != 9*time.Second {
 		t.Errorf("what the command line says does not count: %+v", o)
 	}
-	for _, bad := range [][]string{{"-quick"}, {"-ladder"}, {"-compare", "-server", "127.0.0.1:5060"}, {"-compare", "-rounds", "0"}, {"-compare", "-quick", "-rate", "0"}} {
+	for _, bad := range [][]string{{"-quick"}, {"-ladder"}, {"-compare", "-server", "127.0.0.1:5060"}, {"-compare", "-rounds", "0"}, {"-compare", "-quick", "-rate", "0"},
+		{"-without", "floor"}, {"-compare", "-without", "sipconf"}, {"-compare", "-without", "floor,"}} {
 		if _, err := parseOptions(bad); err == nil {
 			t.Errorf("%v is taken", bad)
 		}

@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,6 +55,7 @@ type options struct {
 	nextBinary           string
 	patience             time.Duration
 	save, upgraded       string
+	without              string
 	chapter              string
 }
 
@@ -86,6 +88,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.ladder, "ladder", false, "with -compare: a ladder of 50 to 2,400 legs, and other shapes of rooms; -legs, -rooms and -talkers do not count")
 	f.BoolVar(&o.quick, "quick", false, "with -compare: end in 2 minutes")
 	f.IntVar(&o.rounds, "rounds", 3, "with -compare: runs of each, and half as many more of those that were disturbed; -quick may do fewer")
+	f.StringVar(&o.without, "without", "", "with -compare: whom to leave out of "+strings.Join(optional, ","))
 	f.StringVar(&o.report, "report", "bench/report.md", "with -compare: the file to write")
 	f.StringVar(&o.note, "note", "", "with -compare: a sentence for the report, about the machine for instance")
 	o.limits.flags(f)
@@ -100,8 +103,10 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("%d rounds: 1 to 20", o.rounds)
 	case o.compare && (o.server != "" || o.json || o.keep || o.save != ""):
 		return nil, errors.New("-compare starts its servers itself: no -server, -json, -save or -keep")
-	case (o.quick || o.ladder || o.upgraded != "") && !o.compare:
-		return nil, errors.New("-quick, -ladder and -upgraded are for -compare")
+	case (o.quick || o.ladder || o.upgraded != "" || o.without != "") && !o.compare:
+		return nil, errors.New("-quick, -ladder, -upgraded and -without are for -compare")
+	case !canDoWithout(o.without):
+		return nil, fmt.Errorf("-without %s: it is one of %s, or several with commas between", o.without, strings.Join(optional, ", "))
 	case o.legs < 1 || o.legs > mostLegs || o.rooms < 1 || o.rooms > o.legs || o.talkers < 0:
 		return nil, fmt.Errorf("%d legs in %d rooms: 1 to %d legs, no empty room, and 0 or more who speak", o.legs, o.rooms, mostLegs)
 	case o.firstRoom < 1000 || o.firstRoom+o.rooms > 10000:
