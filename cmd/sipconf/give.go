@@ -45,10 +45,12 @@ func (s *server) parts() []part {
 // again is how long everything goes on at least before the next try to have it stand still.
 const again = 250 * time.Millisecond
 
-// pause has all of them but the media stand still; it tries until ctx ends. After an error all go on.
+// pause has all of them but the media stand still; it tries until ctx ends. After an error all go on. It is that of the last try that ctx has not cut short, if
+// there is one, for of the other nobody knows what it would have been.
 func (s *server) pause(ctx context.Context) error {
 	end, _ := ctx.Deadline()
 	half := time.Now().Add(time.Until(end) / 2)
+	var why error
 	for {
 		began := time.Now()
 		err := s.pauseAll(ctx, began.After(half))
@@ -59,11 +61,14 @@ func (s *server) pause(ctx context.Context) error {
 		if errors.Is(err, errPanicked) { // it would do so again
 			return err
 		}
+		if why == nil || ctx.Err() == nil {
+			why = err
+		}
 		s.log.Debug("not everything comes to rest", "err", err)
 		select {
 		case <-time.After(min(max(again, time.Since(began)), pauseTime)): // as long as it was kept from going on
 		case <-ctx.Done():
-			return err
+			return why
 		}
 	}
 }
