@@ -187,6 +187,10 @@ func TestE2ESmallLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range r.Broken {
+		if r.disturbed() && strings.Contains(b, "wrong tones") {
+			t.Logf("NOT JUDGED, for the hypervisor took %.0f %% of a core, and others %.0f: %s", r.StolenCPU, r.OthersCPU, b)
+			continue
+		}
 		t.Error(b)
 	}
 	if r.PacketsHeard == 0 || r.Tones.Windows == 0 || r.Beeps == 0 || !r.Measured {

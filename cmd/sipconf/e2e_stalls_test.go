@@ -67,5 +67,5 @@ func (s *stalls) watch(end <-chan struct{}, sleep func(time.Duration)) {
 	}
 }
 
-// since is what there was since the last time that somebody asked.
-func (s *stalls) since() time.Duration { return time.Duration(s.total.Swap(0)) }
+// soFar is the sum of them all.
+func (s *stalls) soFar() time.Duration { return time.Duration(s.total.Load()) }
