@@ -90,7 +90,7 @@ func distributionOf(h *phone.Histogram) distribution {
 
 const (
 	calmTime     = time.Second            // how long before an upgrade all is compared with
-	settleTime   = 5 * time.Second        // between an upgrade and that: a jitter buffer is at rest again by then
+	settleTime   = 12 * time.Second       // between an upgrade and that: a jitter buffer lets 10 s pass before it dares to hold back less again, and then cuts a period out
 	lookTime     = 500 * time.Millisecond // how often is looked whether it is
 	afterTime    = 200 * time.Millisecond // what follows the command, and is of the upgrade
 	reportedTime = 9 * time.Second        // within which each leg's RTCP comes
@@ -117,21 +117,24 @@ func (l *load) upgradeAll(ctx context.Context, r *report) error {
 	own, _ := use(os.Getpid())
 	busy, _ := machineBusy()
 	var calm, during phone.Histogram
+	last := told
 	for n := 1; n <= l.o.upgrades; n++ {
 		rested, err := l.rest(ctx)
 		if err != nil {
 			return err
 		}
+		atRest := l.server.metrics(ctx)
+		u.TicksSkipped += grown(last.skipped, atRest.skipped) // while it rested
 		one, err := l.upgradeOnce(ctx, n, &calm, &during)
 		if err != nil {
 			return err
 		}
+		last = l.server.metrics(ctx)
 		one.Rested = rested
 		u.TicksSkipped += one.Calm.Skipped + one.During.Skipped
 		u.Each = append(u.Each, one)
 		say("upgrade %d took %.0f ms; gaps p99 %.1f ms and longest %.1f ms, before it %.1f and %.1f", n, one.Took, one.During.P99, one.During.Max, one.Calm.P99, one.Calm.Max)
 	}
-	last := l.server.metrics(ctx)
 	if err := l.awaitReports(ctx); err != nil {
 		return err
 	}
