@@ -194,20 +194,17 @@ func (e *Engine) all(legs []*Leg) []*Leg {
 	return legs
 }
 
-// fullLoop is how many legs are expected on a loop before the next one is begun: some 3 ms of work in each 20 ms.
-const fullLoop = 256
-
 // Loop is where the next room goes: the loops are filled one after the other, and when all are full, the one on which the fewest legs are expected
-// gets it.  A loop without a bus sleeps: 200 legs on one loop take a tenth less CPU than on two, because every wake-up begins
-// with a cold cache.  What the hands of a large room take of the other cores is not counted: it is the same for all loops but the room's own, which
-// has more legs than any.
+// gets it.  A loop without a bus sleeps: the same legs on one loop take less CPU than on two (docs/architecture.md), because every wake-up begins
+// with a cold cache, and what two cores write by turns has to come over from the other one.  What the hands of a large room take of the other cores is
+// not counted: it is the same for all loops but the room's own, which has more legs than any.
 func (e *Engine) Loop() *Loop {
 	best := e.loops[0]
 	for _, l := range e.loops {
-		switch n := l.expected.Load(); {
-		case n < fullLoop:
+		if !l.full() {
 			return l
-		case n < best.expected.Load():
+		}
+		if l.expected.Load() < best.expected.Load() {
 			best = l
 		}
 	}

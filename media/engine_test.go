@@ -265,7 +265,7 @@ func TestLegsMoveAndCloseAnywhere(t *testing.T) {
 			t.Error("want a leg to be attached once")
 		}
 	})
-	one.Expect(255)
+	one.Expect(1023)
 	if e.Loop() != one {
 		t.Fatal("want the first loop until it is full")
 	}
@@ -274,11 +274,11 @@ func TestLegsMoveAndCloseAnywhere(t *testing.T) {
 	if one == two {
 		t.Fatal("want the loop without legs")
 	}
-	two.Expect(300)
+	two.Expect(1100)
 	if e.Loop() != one {
 		t.Fatal("all are full: want the loop with the fewest legs")
 	}
-	one.Expect(-256)
+	one.Expect(-1024)
 	run(t, one, func() { one.Detach(leg) })
 	run(t, two, func() {
 		if !two.Attach(leg) {

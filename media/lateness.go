@@ -15,7 +15,14 @@ type loopClock struct {
 	wake    histogram // from the deadline to the beginning of the tick
 	end     histogram // from the deadline to the end of the tick
 	work    histogram // from the one to the other
+
+	usual    atomic.Int64 // nanoseconds of the shortest of the last second's ticks: the others have been interrupted; 0: unknown
+	shortest int64        // of this second's, of which there were so many; on the loop only
+	counted  int
 }
+
+// perSecond is how many ticks there are in a second.
+const perSecond = int(time.Second / frameTime)
 
 func (c *loopClock) woke(late int64) {
 	c.ticks.Add(1)
@@ -28,6 +35,19 @@ func (c *loopClock) woke(late int64) {
 func (c *loopClock) ran(after, took int64) {
 	c.end.add(after)
 	c.work.add(took)
+	if c.counted == 0 || took < c.shortest {
+		c.shortest = took
+	}
+	if c.counted++; c.counted == perSecond {
+		c.usual.Store(c.shortest)
+		c.counted = 0
+	}
+}
+
+// rested forgets how long the ticks took: there is nothing to be ticked any more.
+func (c *loopClock) rested() {
+	c.usual.Store(0)
+	c.counted = 0
 }
 
 // histogram counts durations in steps of a quarter of an octave of microseconds: right within 25 %, from 1 us to an hour.

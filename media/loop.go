@@ -65,6 +65,15 @@ type Loop struct {
 	wake chan struct{} // the same, for a loop that has nothing to tick; holds one
 }
 
+// A loop is full with so many legs expected on it, or when its ticks take so long, on a machine that is slower: a quarter of the time that there is.
+const (
+	fullLoop = 1024
+	fullTick = int64(frameTime) / 4
+)
+
+// full says whether the next loop is to be begun.  From any goroutine.
+func (l *Loop) full() bool { return l.expected.Load() >= fullLoop || l.clock.usual.Load() >= fullTick }
+
 // startLoop starts the loop's goroutine; close ends it and waits.  first is its first deadline; hands is how many help it with a large bus; h
 // is the pause in which it begins, or nil.
 func startLoop(first int64, hands int, broken *breakages, h *halt) (*Loop, error) {
@@ -160,6 +169,7 @@ func (l *Loop) run(alarm *alarm) {
 	}
 	for {
 		if len(l.buses) == 0 {
+			l.clock.rested()
 			if !l.rest() {
 				return
 			}

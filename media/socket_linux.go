@@ -274,6 +274,20 @@ func fetchConn(c Conn) {
 	}
 }
 
+// descriptorOf is the number by which the kernel knows a socket; -1: it is none of these.
+func descriptorOf(c Conn) int32 {
+	if s, ok := c.(*udpSocket); ok {
+		return int32(s.fd)
+	}
+	return -1
+}
+
+// ask is ppoll(2) that does not wait: "int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *tmo_p, const sigset_t *sigmask)".  See Sockets.
+func ask(them []asked) {
+	var now unix.Timespec
+	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(them))), uintptr(len(them)), uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+}
+
 // networkOrder turns a port from host to network byte order, or back.
 func networkOrder(port uint16) uint16 {
 	var b [2]byte

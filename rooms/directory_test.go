@@ -519,7 +519,7 @@ func TestRoomsAreSpreadBeforeTheyGrow(t *testing.T) {
 	for round := range 3 {
 		loops := map[*media.Loop]int{}
 		var seats []*Seat
-		for i := range 50 {
+		for i := range 150 {
 			seat, err := h.Reserve(fmt.Sprint(5000 + i))
 			if err != nil {
 				t.Fatal(err)
@@ -527,8 +527,8 @@ func TestRoomsAreSpreadBeforeTheyGrow(t *testing.T) {
 			seats = append(seats, seat)
 			loops[seat.room.loop]++
 		}
-		if first := h.engine.Loop(); len(loops) != 2 || loops[seats[0].room.loop] != 32 {
-			t.Errorf("round %d: rooms on the loops: %v (next %p), want 32 on the first and 18 on the other", round, loops, first)
+		if first := h.engine.Loop(); len(loops) != 2 || loops[seats[0].room.loop] != 128 {
+			t.Errorf("round %d: rooms on the loops: %v (next %p), want 128 on the first and 22 on the other", round, loops, first)
 		}
 		for _, s := range seats {
 			s.Release()

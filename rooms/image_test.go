@@ -174,6 +174,7 @@ var anew = map[string]string{
 	"Room.work":       "the loop's, of one tick but for the silent frame",
 	"Directory.works": "likewise",
 	"Room.large":      "follows from how many members there are",
+	"Room.sockets":    "the first tick notes them",
 
 	"Participant.leg":    "media's, and found by the call",
 	"Participant.rights": "of one tick",

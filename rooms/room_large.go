@@ -71,12 +71,16 @@ func (r *Room) Part(h *media.Hand, first, end int) {
 	l := &r.large
 	d := &l.desks[h.Number()]
 	members := r.members[first:end]
+	if !l.pushes {
+		r.sockets.Fetch(first, end)
+	}
 	for i, p := range members {
 		fetchAhead(members[i:])
 		h.Take(p.leg)
 		if l.pushes {
 			r.push(d, p, l.now)
 		} else {
+			r.sockets.Note(first+i, p.leg)
 			l.news[first+i] = p.pull(l.now)
 			d.add(p)
 		}

@@ -1,0 +1,53 @@
+package media
+
+import (
+	"unsafe"
+
+	"github.com/sipconf/sipconf/media/fetch"
+)
+
+// Sockets are those of the legs of a bus, in its order, to be brought near before the legs are pulled.  To read from a socket the kernel follows four
+// pointers, from the number to the queue, and with a thousand legs waits for each: what is there has left the cache since the last tick.  Asked about many at once it
+// follows those of the next ones meanwhile, and the reads that come after find all there.  What it answers is of no interest, so it does no
+// harm when it is asked about one that is closed, or another one by now.
+//
+// The zero value has none.  It belongs to whoever owns the legs; hands may have stretches of their own.
+type Sockets struct{ asked []asked }
+
+// asked is a struct pollfd of poll(2).
+type asked struct {
+	fd              int32 // below 0: none, and none is asked
+	events, revents int16
+}
+
+// fetchSockets is how many sockets must be asked for at once for that to cost less than it saves.
+const fetchSockets = 4
+
+// Reserve makes room for so many.  Off the tick.
+func (s *Sockets) Reserve(legs int) {
+	for len(s.asked) < legs {
+		s.asked = append(s.asked, asked{fd: -1})
+	}
+	s.asked = s.asked[:legs]
+}
+
+// Note says whose is the i-th from the next Fetch on.  One for whom there is no room is left out.  In the tick, when the leg is near.
+func (s *Sockets) Note(i int, l *Leg) {
+	if i < len(s.asked) {
+		s.asked[i].fd = descriptorOf(l.conn)
+	}
+}
+
+// Ready has the questions themselves brought near, some time before Fetch.
+func (s *Sockets) Ready() {
+	if n := min(len(s.asked), 4*fetchSockets); n >= fetchSockets {
+		fetch.Lines(unsafe.Pointer(unsafe.SliceData(s.asked)), 0, uintptr(n)*unsafe.Sizeof(asked{}))
+	}
+}
+
+// Fetch has those from first up to end brought near.
+func (s *Sockets) Fetch(first, end int) {
+	if end = min(end, len(s.asked)); end-first >= fetchSockets {
+		ask(s.asked[first:end])
+	}
+}
