@@ -23,8 +23,9 @@ type large struct {
 }
 
 // resize makes a large room of a small one, or a small one of a large one, when somebody has joined
-// or left.
+// or left, and has room for the sockets of all.
 func (r *Room) resize() {
+	r.sockets.Reserve(len(r.members))
 	switch n := len(r.members); {
 	case n <= smallFrom:
 		r.large = large{}
