@@ -27,6 +27,7 @@ type control struct {
 	agreed  Session
 	from    netip.AddrPort // where the peer's RTCP came from
 	next    int64          // when the next report is due; 0: after the first packet
+	look    int64          // when the socket is read again at the latest
 	heard   heardReport
 	told    toldReport
 	started bool // something was sent: there is something to say goodbye to
@@ -83,25 +84,34 @@ func (c *control) serve(l *Leg, now int64, b []byte) {
 	if c.conn == nil || c.closed {
 		return
 	}
-	for range 16 { // a flood waits, and is dropped by the kernel
-		n, from, ok := c.wire().Recv(b)
-		if !ok {
-			break
-		}
-		if c.known(from) && whole(b[:n]) && !c.left(b[:n], from) {
-			c.receive(b[:n], from, c.arrival(now))
-		}
+	due := c.next != 0 && now >= c.next
+	if due || now >= c.look || c.mux != nil { // where one waits for us, and the next one may not
+		c.look = now + int64(lookEvery)
+		c.take(now, b)
 	}
 	switch {
 	case c.next == 0:
 		c.next = now + spread()/2 // section 6.2: the first one comes after half the time
-	case now >= c.next:
+	case due:
 		c.next = now + spread()
 		c.send(l, now, b, false)
 	}
 }
 
-// arrival is when the last datagram came: the reporter reads up to a second later, and that must not count as time on the way.
+// take reads what has come.
+func (c *control) take(now int64, b []byte) {
+	for range 16 { // a flood waits, and is dropped by the kernel
+		n, from, ok := c.wire().Recv(b)
+		if !ok {
+			return
+		}
+		if c.known(from) && whole(b[:n]) && !c.left(b[:n], from) {
+			c.receive(b[:n], from, c.arrival(now))
+		}
+	}
+}
+
+// arrival is when the last datagram came: it is read some seconds later, and that must not count as time on the way.
 func (c *control) arrival(now int64) int64 {
 	if at := c.wire().Arrived(); at != 0 {
 		return min(at, now)

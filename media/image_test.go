@@ -100,6 +100,7 @@ var anew = map[string]string{
 	"control.mu":     "nobody holds it",
 	"control.conn":   "the socket goes as a descriptor",
 	"control.closed": "a leg that is closed is not saved",
+	"control.look":   "what has come is read at once",
 	"muxed.local":    "where the leg is",
 	"muxed.mu":       "nobody holds it",
 	"outbox.full":    "follows from what was agreed",
