@@ -146,10 +146,10 @@ func (j *jitter) silence(at int64) {
 // least is what may be played next at the earliest, so that a packet with that transit does not wait for longer than the limit.
 func (j *jitter) least(transit int64) int64 { return j.Clock - transit - j.Limit }
 
-// wonders says whether it must be known when the packet at the position came.  Of any other one it may be unknown how long it has waited in the socket
-// (Leg.drain): even if that was as long as can be, and the playing is then held back once more, it does not wait for longer than the limit.
-func (j *jitter) wonders(at int64) bool {
-	sure := min(2*int64(j.Frame), j.Limit-drainEvery*int64(j.Frame)-int64(pitchMax(j.Frame)))
+// wonders says whether it must be known when the packet at the position came, which may have waited in the socket for so many ticks (Leg.drain).  Of any
+// other one it may be unknown: even if it did, and the playing is then held back once more, it does not wait for longer than the limit.
+func (j *jitter) wonders(at int64, ticks uint8) bool {
+	sure := min(2*int64(j.Frame), j.Limit-int64(ticks)*int64(j.Frame)-int64(pitchMax(j.Frame)))
 	return !j.Playing || at < j.Next || at-j.Next > sure
 }
 

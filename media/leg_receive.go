@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math"
 	"net/netip"
 	"time"
 )
@@ -24,7 +25,7 @@ func (l *Leg) Pull(now int64) []int16 {
 		work.used = 0
 	}
 	l.frame = work.frame(l.codec.FrameSize())
-	l.jitter.passed(now)
+	l.undrained = uint8(min(int64(l.undrained)+l.jitter.passed(now), math.MaxUint8))
 	l.drain(now)
 	if l.mux != nil {
 		l.mux.flush(l.conn)
@@ -76,7 +77,6 @@ const drainEvery = 4
 //
 // The price: the event of a key that comes right behind the key's tone as sound may be read a tick after that tone was played.
 func (l *Leg) drain(now int64) {
-	l.undrained = min(l.undrained+1, drainEvery)
 	all := l.undrained >= drainEvery || l.jitter.Rest <= 1 || l.state.Presses.Active || now-l.state.Source.Last > int64(frameTime)
 	for range perTick {
 		n, from, ok := l.conn.Recv(l.work.datagram[:])
@@ -196,7 +196,7 @@ func (l *Leg) receiveSound(p *packet, now int64, audio bool) {
 	}
 	before := int64(whenever)
 	sample := s.Seqs.Received <= askAtFirst || p.seq%askEvery == 0
-	if sample || s.Waited || l.jitter.wonders(at) {
+	if sample || s.Waited || l.jitter.wonders(at, l.undrained) {
 		arrival := l.arrival(now)
 		if sample { // the others are of those that come too late or too soon, and would make the jitter look like theirs
 			s.arrived(arrival, p.ts, l.codec.ClockRate)

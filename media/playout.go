@@ -7,12 +7,16 @@ func (j *jitter) pop(dst []int16) bool {
 	return heard
 }
 
-// passed has the time go on over ticks that were left out, so that what waited for them is not taken for slow.
-func (j *jitter) passed(now int64) {
+// passed has the time go on over ticks that were left out, so that what waited for them is not taken for slow.  It says how many ticks of time
+// have gone by since the last pop, one at least.
+func (j *jitter) passed(now int64) (ticks int64) {
+	ticks = 1
 	if missed := (now - j.Passed) - int64(frameTime); j.Passed != 0 && missed > 0 {
 		j.Clock += missed * int64(j.Frame) / int64(frameTime)
+		ticks += (missed-1)/int64(frameTime) + 1
 	}
 	j.Passed = now
+	return ticks
 }
 
 // play is pop, without the passing of time.

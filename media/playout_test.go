@@ -143,7 +143,7 @@ func (l *listener) arrive(now float64) {
 		at := f.number * int64(len(l.pcm))
 		l.sound(l.pcm, at)
 		before := int64(whenever)
-		if f.number < askAtFirst || f.number%askEvery == 0 || l.j.wonders(at) { // as Leg.receiveSound asks
+		if f.number < askAtFirst || f.number%askEvery == 0 || l.j.wonders(at, 1) { // as Leg.receiveSound asks
 			before = int64((now - f.arrival) * 8)
 		}
 		if l.j.put(at, l.pcm, before) == stored {
