@@ -70,7 +70,7 @@ func (l *Leg) notice() notice {
 // LastHeard is when the last valid RTP or RTCP packet of the peer came, as far as it is known some 300 ms later, or when the leg was opened.
 func (l *Leg) LastHeard() time.Time {
 	if at := max(l.shown().heardAt, l.control.heardAt.Load()); at != 0 {
-		return l.cfg.Epoch.Add(time.Duration(at))
+		return l.epoch.Add(time.Duration(at))
 	}
 	return l.opened
 }

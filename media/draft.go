@@ -17,7 +17,7 @@ type draft struct {
 
 // draft is that of the leg, with its RTCP.
 func (l *Leg) draft(control ControlImage) draft {
-	return draft{l.LocalAddr(), int64(l.opened.Sub(l.cfg.Epoch)), l.codec.Name, l.state.Agreed, l.state.Latch, control}
+	return draft{l.LocalAddr(), int64(l.opened.Sub(l.epoch)), l.codec.Name, l.state.Agreed, l.state.Latch, control}
 }
 
 // draft is that of an image; Local stays in the image.

@@ -79,7 +79,10 @@ var carried = map[string]string{
 
 // anew are the fields that are not written down, and why.
 var anew = map[string]string{
-	"Leg.cfg":        "the configuration is that of the new process",
+	"Leg.mutesMusic": "the configuration is that of the new process",
+	"Leg.levels":     "the configuration is that of the new process",
+	"Leg.jitterMax":  "the configuration is that of the new process",
+	"Leg.epoch":      "the configuration is that of the new process",
 	"Leg.conn":       "the socket goes as a descriptor",
 	"Leg.given":      "as the hand-over has it",
 	"Leg.shut":       "a leg that is shut is not saved",

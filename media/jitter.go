@@ -26,10 +26,11 @@ type JitterState struct {
 	Frame   int   // samples of one 20 ms frame; 0: not set up
 	Limit   int64 // the longest that a packet may wait, from when it came until its first sample is played
 	Playing bool  // else nothing has come, or nothing for so long that the next packet begins anew
+	Quiet   bool  // what is missing from QuietAt on is silence, not loss
+	Jumped  bool  // the last packet lay where it cannot belong
 	Next    int64 // position of the next sample to be played
 	End     int64 // position behind the newest sample that has come
-	Quiet   bool  // what is missing from QuietAt on is silence, not loss
-	QuietAt int64
+	QuietAt int64 // from where on what is missing is silence, if Quiet
 	History int64 // samples before Next that belong together, for concealment
 	Lost    int64 // samples concealed in a row until Next
 	Least   int64 // what is played next must not lie before it, or what has come since the last pop waits for too long
@@ -39,7 +40,6 @@ type JitterState struct {
 	Calm   int   // ticks since a packet came too late
 	Rest   int   // ticks until the pace may be corrected again
 
-	Jumped    bool  // the last packet lay where it cannot belong
 	Concealed int64 // samples made up, in all
 
 	Arrivals Arrivals // from its third field on, not each tick needs what follows; see fetch

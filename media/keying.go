@@ -16,13 +16,13 @@ package media
 //
 // Plain data; the zero value has nothing to send.  Pure; owned by the leg's owner.
 type Keying struct {
-	Keys  Keys   // that are to be sent
-	Next  uint8  // which of them comes next
+	Begin uint32 // the timestamp of the beginning of what is under way
+	Up    uint32 // of its end, when it has ended
+	Now   Beat   // is under way
 	Event bool   // what is under way is an event
 	Ends  uint8  // how many of its end packets were sent
-	Now   Beat   // is under way
-	Begin uint32 // the timestamp of its beginning
-	Up    uint32 // of its end, when it has ended
+	Keys  Keys   // that are to be sent
+	Next  uint8  // which of them comes next
 	Phase KeyPhase
 }
 

@@ -35,24 +35,28 @@ type Leg struct {
 	conn   Conn
 	orders atomic.Pointer[order] // the newest first
 	shut   atomic.Bool           // nothing may touch conn any more
-	given  atomic.Bool           // its call lives on in another process, unless the engine's pause ends
 
 	// The owner's, as is the state.
-	tied      bool // the socket is connected to the source
-	heard     bool
-	ticks     uint8 // since the figures were put up on the board
-	undrained uint8 // ticks since all was taken that waited
-	level     int   // of the frame; levelUnknown until asked
-	codec     *codec.Codec
-	work      *scratch
-	mux       *muxed  // RTCP over the RTP socket; nil: it has its own
-	frame     []int16 // the frame of this tick
-	digits    []byte
-	out       outbox
-	cfg       LegConfig // nobody changes it
-	state     LegState
-	jitter    jitter
+	mutesMusic bool // as LegConfig has it
+	levels     bool // the same
+	tied       bool // the socket is connected to the source
+	heard      bool
+	ticks      uint8 // since the figures were put up on the board
+	undrained  uint8 // ticks since all was taken that waited: for so long a packet that is read may have
+	level      int32 // of the frame; levelUnknown until asked
+	codec      *codec.Codec
+	work       *scratch
+	mux        *muxed  // RTCP over the RTP socket; nil: it has its own
+	frame      []int16 // the frame of this tick
+	digits     []byte
+	out        outbox
+	state      LegState
+	jitter     jitter
 
+	jitterMax time.Duration // as LegConfig has it
+	epoch     time.Time     // the same
+
+	given   atomic.Bool // its call lives on in another process, unless the engine's pause ends
 	opened  time.Time
 	release func(*Leg) // gives the ports back
 	control control    // RTCP
@@ -66,15 +70,21 @@ type Leg struct {
 
 // NewLeg makes a leg over conn, which nobody else may use from now on.  It sends and hears nothing until Update.
 func NewLeg(cfg LegConfig, conn Conn) *Leg {
-	if cfg.Epoch.IsZero() {
-		cfg.Epoch = epoch
-	}
-	l := &Leg{cfg: cfg, conn: conn, opened: time.Now(), codec: codec.PCMA, closed: make(chan struct{})}
+	l := &Leg{conn: conn, opened: time.Now(), codec: codec.PCMA, closed: make(chan struct{})}
+	l.configure(cfg)
 	l.state.Sender = newSender()
 	l.control = newControl(l.state.Sender.SSRC)
 	l.digits = make([]byte, 0, maxDigits)
 	l.use(codec.PCMA)
 	return l
+}
+
+// configure is told once, before anything else.
+func (l *Leg) configure(cfg LegConfig) {
+	l.mutesMusic, l.levels, l.jitterMax, l.epoch = cfg.MuteMusic, cfg.Level, cfg.JitterMax, cfg.Epoch
+	if l.epoch.IsZero() {
+		l.epoch = epoch
+	}
 }
 
 // LocalAddr is where the leg receives RTP; RTCP is one port above.
@@ -142,6 +152,6 @@ func (l *Leg) tie(peer netip.AddrPort) {
 func (l *Leg) use(c *codec.Codec) {
 	l.out.empty(&l.state.Sender)
 	l.codec = c
-	l.jitter.setUp(c.FrameSize(), l.cfg.JitterMax)
+	l.jitter.setUp(c.FrameSize(), l.jitterMax)
 	l.out.size(frameTime, c)
 }

@@ -13,7 +13,7 @@ func TestEachTickNeedsLittle(t *testing.T) {
 	ranges := [][2]uintptr{{0, fetchOwn}, {fetchKeying, fetchLatch}, {fetchPresses, fetchAgreed}, {fetchMuting, fetchEnd}}
 	for name, field := range map[string]unsafe.Pointer{
 		"conn": unsafe.Pointer(&l.conn), "shut": unsafe.Pointer(&l.shut), "work": unsafe.Pointer(&l.work), "out": unsafe.Pointer(&l.out),
-		"cfg.Level": unsafe.Pointer(&l.cfg.Level), "cfg.MuteMusic": unsafe.Pointer(&l.cfg.MuteMusic),
+		"levels": unsafe.Pointer(&l.levels), "mutesMusic": unsafe.Pointer(&l.mutesMusic),
 		"state.Sender": unsafe.Pointer(&l.state.Sender), "state.Source": unsafe.Pointer(&l.state.Source),
 		"state.Levelling": unsafe.Pointer(&l.state.Levelling), "state.Figures.HeardAt": unsafe.Pointer(&l.state.Figures.HeardAt),
 		"state.Muting.Until":      unsafe.Pointer(&l.state.Muting.Until),
@@ -35,7 +35,7 @@ func TestEachTickNeedsLittle(t *testing.T) {
 			lines[at/64] = true
 		}
 	}
-	if len(lines) > 15 {
-		t.Errorf("%d lines of a leg are fetched for each tick, want 15 at most", len(lines))
+	if len(lines) > 11 {
+		t.Errorf("%d lines of a leg are fetched for each tick, want 11 at most", len(lines))
 	}
 }

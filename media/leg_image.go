@@ -136,12 +136,10 @@ func RestoreLeg(cfg LegConfig, im *LegImage, rtp, rtcp Conn) (*Leg, error) {
 
 // blankLeg is a leg with the memory that it will need, and without a state.
 func blankLeg(cfg LegConfig, rtp, rtcp Conn) *Leg {
-	if cfg.Epoch.IsZero() {
-		cfg.Epoch = epoch
-	}
-	l := &Leg{cfg: cfg, conn: rtp, codec: codec.PCMA, digits: make([]byte, 0, maxDigits), closed: make(chan struct{})}
+	l := &Leg{conn: rtp, codec: codec.PCMA, digits: make([]byte, 0, maxDigits), closed: make(chan struct{})}
+	l.configure(cfg)
 	l.control.conn = rtcp
-	l.jitter.setUp(l.codec.FrameSize(), cfg.JitterMax)
+	l.jitter.setUp(l.codec.FrameSize(), l.jitterMax)
 	return l
 }
 
@@ -167,7 +165,7 @@ func (l *Leg) restoreAll(im *LegImage) (err error) {
 	if l.codec, err = codecOf(im.Codec); err != nil {
 		return err
 	}
-	l.opened, l.tied, l.ticks, l.undrained = l.cfg.Epoch.Add(time.Duration(im.Opened)), im.Tied, im.Unshown, im.Undrained
+	l.opened, l.tied, l.ticks, l.undrained = l.epoch.Add(time.Duration(im.Opened)), im.Tied, im.Unshown, im.Undrained
 	l.state.restore(&im.State)
 	if err := l.jitter.restore(im.State.Playout, &im.Sound, l.codec.FrameSize()); err != nil {
 		return err
@@ -267,10 +265,10 @@ func (o *outbox) restore(im *LegImage, c *codec.Codec) error {
 		ptime = s.packetTime()
 	}
 	o.size(ptime, c)
-	if len(im.Filling) >= o.full {
+	if n := len(im.Filling); n >= int(o.full) || n > 0 && o.whole() {
 		return fmt.Errorf("%d bytes of a packet of %d", len(im.Filling), o.full)
 	}
-	if o.filled = len(im.Filling); o.filled > 0 {
+	if o.filled = uint32(len(im.Filling)); o.filled > 0 {
 		copy(o.packet[headerSize:], im.Filling)
 	}
 	return nil

@@ -110,7 +110,7 @@ func (w *twin) handedOver(drafted bool, forget func(*LegImage)) (other *twin, er
 		read.fill(d)
 	}
 	other = &twin{rtp: w.rtp.copy(), rtcp: w.rtcp.copy()}
-	other.leg, err = RestoreLeg(w.leg.cfg, read, other.rtp, other.rtcp)
+	other.leg, err = RestoreLeg(LegConfig{w.leg.mutesMusic, w.leg.levels, w.leg.jitterMax, w.leg.epoch}, read, other.rtp, other.rtcp)
 	return other, err
 }
 

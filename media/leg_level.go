@@ -13,7 +13,7 @@ func (l *Leg) levelOut(real bool) {
 	before := v.Gain
 	if square := meanSquare(l.frame); real && square > 0 {
 		level := decibels(square)
-		l.level = rounded(level)
+		l.level = int32(rounded(level))
 		v.hear(level, square)
 	}
 	if before == 0 && v.Gain == 0 && v.Limiter.Cut == 0 {
@@ -54,15 +54,15 @@ func (l *Leg) Level() int {
 	if l.level == levelUnknown {
 		l.level = silent
 		if square := meanSquare(l.frame); square > 0 {
-			l.level = rounded(decibels(square))
+			l.level = int32(rounded(decibels(square)))
 		}
 	}
-	return l.level
+	return int(l.level)
 }
 
 // levelUnknown says that the level of the frame was not asked for yet; silent is that of nothing at all.
 const (
-	levelUnknown = math.MinInt
+	levelUnknown = math.MinInt32
 	silent       = -127
 )
 

@@ -42,7 +42,7 @@ func (l *Leg) Pull(now int64) []int16 {
 	l.watchTones(l.came(made), now)
 	l.watchMusic()
 	faded := l.watchStill()
-	if l.heard && l.cfg.Level {
+	if l.heard && l.levels {
 		l.levelOut(l.jitter.Concealed == made && !faded)
 	}
 	l.showNowAndThen()
@@ -169,14 +169,14 @@ func (l *Leg) turnTo(p *packet) {
 	if l.state.Presses.Active {
 		l.state.Muting.all()
 	}
-	l.jitter.setUp(l.codec.FrameSize(), l.cfg.JitterMax)
+	l.jitter.setUp(l.codec.FrameSize(), l.jitterMax)
 }
 
 // When a packet came is asked of the kernel for the first ones of a source, for those that are late or that the last tick had waited for in
 // vain, for those that may have waited for as long as they may, and else now and then: it is a system call.
 const (
 	askAtFirst = 32
-	askEvery   = 7                      // odd, for there are phones whose packets come too late by turns
+	askEvery   = 7                      // prime, for there are phones of whose packets each second or third one comes too late
 	longWait   = 5 * time.Second        // no packet waits longer in a socket that is read
 	lateTick   = 200 * time.Millisecond // nor does one come longer after the deadline of the tick that reads it
 )

@@ -9,22 +9,25 @@ import (
 // outbox gathers the code words of frames until they fill a packet of the agreed length.  A frame that is a packet by itself, as nearly all
 // are, is made on the desk instead.  Owned by the leg's owner.
 type outbox struct {
-	filled int    // bytes gathered
-	full   int    // bytes of a whole packet
-	frame  int    // bytes of a frame
-	units  uint32 // timestamp units of a frame
-	packet []byte // room for a header, what is gathered, and one frame more; nil as long as a frame is a packet
+	filled uint32                       // bytes gathered
+	full   uint32                       // bytes of a whole packet
+	frame  uint32                       // bytes of a frame
+	units  uint32                       // timestamp units of a frame
+	packet *[headerSize + 2*maxOut]byte // room for what is gathered, and one frame more; nil as long as a frame is a packet
 }
 
 // maxOut is the most payload of ours: 60 ms of a codec with 64 kbit/s.
 const maxOut = 480
 
+// whole says whether a frame is a packet by itself.
+func (o *outbox) whole() bool { return o.full == o.frame }
+
 // size sets the packet time and the codec.
 func (o *outbox) size(ptime time.Duration, c *codec.Codec) {
-	o.frame, o.units = c.FrameBytes(), uint32(c.ClockRate/50)
-	o.full = o.frame * int(ptime/time.Millisecond) / 20
-	if o.full != o.frame && o.packet == nil {
-		o.packet = make([]byte, headerSize+2*maxOut) // once in a negotiation
+	o.frame, o.units = uint32(c.FrameBytes()), uint32(c.ClockRate/50)
+	o.full = o.frame * uint32(ptime/time.Millisecond) / 20
+	if !o.whole() && o.packet == nil {
+		o.packet = new([headerSize + 2*maxOut]byte) // once in a negotiation
 	}
 }
 
@@ -37,7 +40,7 @@ func (o *outbox) empty(s *Sender) {
 	}
 }
 
-func (o *outbox) unitsOf(bytes int) uint32 { return uint32(bytes) * o.units / uint32(o.frame) }
+func (o *outbox) unitsOf(bytes uint32) uint32 { return bytes * o.units / o.frame }
 
 // Push sends one frame.  A shorter one is filled up with silence; a peer on hold gets silence.  now as in Pull.  Owner only.
 func (l *Leg) Push(now int64, frame []int16) {
@@ -83,7 +86,7 @@ func (l *Leg) room(now int64) []byte {
 		s.Marker = true
 	}
 	s.Clock += int64(frameTime)
-	if o.full == o.frame {
+	if o.whole() {
 		return l.desk().packet[headerSize:][:o.frame]
 	}
 	return o.packet[headerSize+o.filled:][:o.frame]
@@ -98,7 +101,7 @@ func (l *Leg) post(room []byte, n int) {
 		}
 	}
 	o := &l.out
-	if o.full == o.frame {
+	if o.whole() {
 		l.send(l.work.packet[:headerSize+o.full])
 		l.state.Sender.TS += o.units
 		return

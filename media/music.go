@@ -137,7 +137,7 @@ func (m *Music) speaks() bool {
 // watchMusic keeps music out of the mix, if it is to be.
 func (l *Leg) watchMusic() {
 	switch m := &l.state.Music; {
-	case !l.cfg.MuteMusic:
+	case !l.mutesMusic:
 	case !l.jitter.Playing:
 		m.silent()
 	case l.heard:
@@ -164,4 +164,4 @@ func (l *Leg) pitch() (period, alike float64) {
 }
 
 // PlaysMusic says that the peer plays music and is not heard for it (LegConfig.MuteMusic).  Owner only, after Pull.
-func (l *Leg) PlaysMusic() bool { return l.cfg.MuteMusic && l.state.Music.Playing }
+func (l *Leg) PlaysMusic() bool { return l.mutesMusic && l.state.Music.Playing }

@@ -24,7 +24,7 @@ type watched struct {
 // watch plays sound through the playout to the watcher, as a leg does.
 func watch(pcm []int16) (w watched) {
 	l := &Leg{}
-	l.cfg.MuteMusic = true
+	l.mutesMusic = true
 	l.jitter.setUp(160, 0)
 	l.frame = make([]int16, 160)
 	for at := 0; at+160 <= len(pcm); at += 160 {
@@ -209,7 +209,7 @@ func TestSpeechOfOthers(t *testing.T) {
 
 func TestWatchingForMusicAllocatesNothing(t *testing.T) {
 	l := &Leg{}
-	l.cfg.MuteMusic = true
+	l.mutesMusic = true
 	l.jitter.setUp(160, 0)
 	l.frame = make([]int16, 160)
 	at := int64(0)
@@ -231,7 +231,7 @@ func TestWatchingForMusicAllocatesNothing(t *testing.T) {
 // BenchmarkMusic is what a tick costs to watch for music.
 func BenchmarkMusic(b *testing.B) {
 	l := &Leg{}
-	l.cfg.MuteMusic = true
+	l.mutesMusic = true
 	l.jitter.setUp(160, 0)
 	l.frame = make([]int16, 160)
 	pcm := melody(20)

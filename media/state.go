@@ -10,7 +10,7 @@ import (
 // down and given to another process, which goes on with the same SSRC, sequence numbers and timestamps.  The sound on hand, and what is between the
 // leg and others, is in LegImage beside it.  Owned by the leg's owner.
 type LegState struct {
-	// What each tick needs lies together, here and where two of the others meet: Leg.Fetch.
+	// What each tick needs lies together, here and where two of the others meet, each time in as few lines of the cache as hold it: Leg.Fetch.
 	Sender    Sender
 	Source    Source
 	Stillness Stillness
@@ -19,13 +19,13 @@ type LegState struct {
 
 	Playout JitterState
 	Echoes  Echoes
+	Keying  Keying // its end,
+	Latch   Latch  // and the beginning
 	Tones   Tones
-	Music   Music
-	Keying  Keying  // its end,
-	Latch   Latch   // and the beginning
 	Presses Presses // its end,
 	Agreed  Agreed  // and the beginning
-	Muting  Muting  // where the sound of presses lies; its end, and then the playout in use
+	Music   Music
+	Muting  Muting // where the sound of presses lies; its end, and then the playout in use
 }
 
 // Agreed is a Session with the codec by its name.
@@ -53,9 +53,9 @@ func agreed(s Session) Agreed {
 // Sender is the stream that we send: one SSRC for as long as the leg lives, whatever is negotiated in between.
 type Sender struct {
 	SSRC   uint32
-	Seq    uint16 // of the next packet
 	TS     uint32 // of the next packet
 	Clock  int64  // when the next frame is due; 0: nothing was pushed yet
+	Seq    uint16 // of the next packet
 	Marker bool   // the next packet comes after a gap
 }
 
@@ -68,13 +68,13 @@ func newSender() Sender {
 // Source is the stream that the peer sends.
 type Source struct {
 	Known   bool
+	Waited  bool  // nothing came in the tick before the last packet
+	Again   uint8 // packets of Old in a row
 	SSRC    uint32
 	Old     uint32 // the SSRC before this one, whose late packets are none of ours; SSRC itself: there is none
-	Again   uint8  // packets of Old in a row
-	Last    int64  // when its last packet came
-	Waited  bool   // nothing came in the tick before that
 	TS      uint32 // the newest timestamp, and
 	Ext     int64  // the same, unwrapped
+	Last    int64  // when the last packet came
 	Transit int64  // RFC 3550 A.8, in timestamp units
 	Jitter  float64
 	Seqs    Sequence
