@@ -56,13 +56,13 @@ type Press struct {
 // Plain data; the zero value is ready.  Owned by the leg's owner.
 type Presses struct {
 	Past    [8]Press // the presses and segments before, in turn: their late packets are no presses
-	Turn    uint8
-	Current Press  // the last press begun
-	Origin  uint32 // timestamp of its first segment
-	Length  uint32 // how long it has lasted since Origin, in timestamp units
-	Last    int64  // when its last packet came
-	Ended   bool   // it ended by its end bit: nothing can prolong it
-	Active  bool   // it is going on; each tick asks
+	Last    int64    // when the last packet of the current one came
+	Current Press    // the last press begun
+	Origin  uint32   // timestamp of its first segment
+	Length  uint32   // how long it has lasted since Origin, in timestamp units
+	Turn    uint8    // of Past
+	Ended   bool     // it ended by its end bit: nothing can prolong it
+	Active  bool     // it is going on; each tick asks
 }
 
 // packet takes one event packet, and returns the digit when this is a new press, else 0.
