@@ -14,7 +14,7 @@ import (
 	"github.com/sipconf/sipconf/media/fetch"
 )
 
-// This is the only file of the server with raw system calls, and with memory by its address.  (The phone of the load generator has another one: what is measured with
+// This is the only file of the server with raw system calls, and, but for media/fetch, with memory of the kernel's by its address.  (The phone of the load generator has another one: what is measured with
 // the server's own sockets would not be seen to be wrong with them.)  The wrappers of x/sys/unix allocate a Sockaddr for each packet;
 // here the kernel's own structures live in the socket.  RawSyscall tells Go's scheduler nothing, which is right for calls that
 // cannot block (the sockets are non-blocking) and wrong for all others.

@@ -9,7 +9,7 @@ import (
 // Sockets are those of the legs of a bus, in its order, to be brought near before the legs are pulled.  To read from a socket the kernel follows four
 // pointers, from the number to the queue, and with a thousand legs waits for each: what is there has left the cache since the last tick.  Asked about many at once it
 // follows those of the next ones meanwhile, and the reads that come after find all there.  What it answers is of no interest, so it does no
-// harm when it is asked about one that is closed, or another one by now.
+// harm when it is asked about one that was closed since the last tick, or is another one by now.
 //
 // The zero value has none.  It belongs to whoever owns the legs; hands may have stretches of their own.
 type Sockets struct{ asked []asked }
@@ -20,11 +20,18 @@ type asked struct {
 	events, revents int16
 }
 
-// fetchSockets is how many sockets must be asked for at once for that to cost less than it saves.
-const fetchSockets = 4
+// How many sockets must be asked for at once for that to cost less than it saves, and for how many at once the kernel needs no memory: so many fit into
+// the 256 bytes that poll(2) has on its stack.
+const (
+	fetchSockets = 4
+	askedAtOnce  = 30
+)
 
-// Reserve makes room for so many.  Off the tick.
+// Reserve makes room for so many, or for none if they are so few that nobody is asked.  Off the tick.
 func (s *Sockets) Reserve(legs int) {
+	if legs < fetchSockets {
+		legs = 0
+	}
 	for len(s.asked) < legs {
 		s.asked = append(s.asked, asked{fd: -1})
 	}
@@ -34,7 +41,10 @@ func (s *Sockets) Reserve(legs int) {
 // Note says whose is the i-th from the next Fetch on.  One for whom there is no room is left out.  In the tick, when the leg is near.
 func (s *Sockets) Note(i int, l *Leg) {
 	if i < len(s.asked) {
-		s.asked[i].fd = descriptorOf(l.conn)
+		s.asked[i].fd = -1
+		if !l.shut.Load() { // else the number may be anybody's
+			s.asked[i].fd = descriptorOf(l.conn)
+		}
 	}
 }
 
@@ -47,7 +57,8 @@ func (s *Sockets) Ready() {
 
 // Fetch has those from first up to end brought near.
 func (s *Sockets) Fetch(first, end int) {
-	if end = min(end, len(s.asked)); end-first >= fetchSockets {
-		ask(s.asked[first:end])
+	end = min(end, len(s.asked))
+	for ; end-first >= fetchSockets; first += askedAtOnce {
+		ask(s.asked[first:min(first+askedAtOnce, end)])
 	}
 }

@@ -44,11 +44,29 @@ func TestSocketsAreAskedTogether(t *testing.T) {
 	if n, _, ok := legs[0].conn.Recv(b[:]); !ok || string(b[:n]) != "here" {
 		t.Errorf("%q waits, want what was sent", b[:n])
 	}
-	if sockets.Reserve(3); len(sockets.asked) != 3 {
-		t.Errorf("room for %d, want 3", len(sockets.asked))
+	legs[3].shut.Store(true)
+	if sockets.Note(3, legs[3]); sockets.asked[3].fd != -1 {
+		t.Error("it is asked about the number of a leg that is shut")
 	}
-	if n := testing.AllocsPerRun(10, func() { sockets.Note(1, legs[1]); sockets.Fetch(0, 3) }); n != 0 {
+	var many Sockets
+	many.Reserve(70) // two times 30, and 10
+	for i := range 70 {
+		many.Note(i, legs[2])
+	}
+	many.Fetch(0, 70)
+	for i := range 70 {
+		if many.asked[i].revents&unix.POLLNVAL == 0 {
+			t.Errorf("of 70, it is not asked about the one at %d", i)
+		}
+	}
+	if sockets.Reserve(4); len(sockets.asked) != 4 {
+		t.Errorf("room for %d, want 4", len(sockets.asked))
+	}
+	if n := testing.AllocsPerRun(10, func() { sockets.Note(1, legs[1]); sockets.Fetch(0, 4) }); n != 0 {
 		t.Errorf("%v allocations in the tick", n)
+	}
+	if sockets.Reserve(3); len(sockets.asked) != 0 {
+		t.Errorf("room for %d, want none for three", len(sockets.asked))
 	}
 	for i, leg := range legs {
 		if i != 2 {

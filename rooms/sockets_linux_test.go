@@ -2,34 +2,44 @@ package rooms
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"testing"
+
+	"github.com/sipconf/sipconf/media"
 )
 
-// TestAllSocketsAreAsked: a tick after somebody has come or gone the room asks for the sockets of all who are there, each of them once.
+// TestAllSocketsAreAsked: in each tick the room asks for the sockets of all who are there, and of nobody else.
 func TestAllSocketsAreAsked(t *testing.T) {
 	h := newHouse(t, Config{})
 	var there []*Participant
-	asked := func() map[int64]bool {
-		found := make(map[int64]bool)
+	socket := func(l *media.Leg) int64 { // the leg's only one of a number of its own
+		return reflect.ValueOf(l).Elem().FieldByName("conn").Elem().Elem().FieldByName("fd").Int()
+	}
+	asked := func(among []*Participant) bool {
+		found, want := make(map[int64]int), make(map[int64]int)
+		for _, p := range among {
+			want[socket(p.leg)]++
+		}
 		r := there[0].seat.room
+		var answered bool
 		runOn(r.loop, func() {
 			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
 			for i := range list.Len() {
-				if fd := list.Index(i).FieldByName("fd").Int(); fd >= 0 {
-					found[fd] = true
-				}
+				found[list.Index(i).FieldByName("fd").Int()]++
 			}
+			answered = len(among) == list.Len()
 		})
-		return found
+		return answered && maps.Equal(found, want)
 	}
 	for i := range 12 {
 		c := h.calls(fmt.Sprint(i))
 		defer c.leg.Close()
 		there = append(there, h.seat("5234").Join(c))
 	}
-	waitFor(t, "the sockets of twelve", func() bool { return len(asked()) == 12 })
+	waitFor(t, "the sockets of twelve", func() bool { return asked(there) })
 	there[1].Leave("hung up")
 	there[11].Leave("hung up")
-	waitFor(t, "the sockets of ten", func() bool { return len(asked()) == 10 })
+	rest := append(append([]*Participant(nil), there[0]), there[2:11]...)
+	waitFor(t, "the sockets of ten", func() bool { return asked(rest) })
 }
