@@ -193,6 +193,10 @@ func TestE2EEverybodyIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	s.joins("Anna", "101", "5234", 400)
+	mute := func() error {
+		return control.Client{Path: s.socket}.Ask(context.Background(), control.Mute, control.Whom{Room: "5234", Who: "101"}, new(control.Done))
+	}
+	s.eventually("she is in the room", func() bool { return mute() == nil }) // a moment after she was answered
 	var asking sync.WaitGroup
 	stop, failed := make(chan struct{}), make(chan error, 1000)
 	ask := func(once func() error) {
@@ -213,7 +217,7 @@ func TestE2EEverybodyIsAnswered(t *testing.T) {
 		return control.Client{Path: s.socket}.Ask(context.Background(), control.ShowRooms, nil, new(control.RoomList))
 	})
 	ask(func() error {
-		err := control.Client{Path: s.socket}.Ask(context.Background(), control.Mute, control.Whom{Room: "5234", Who: "101"}, new(control.Done))
+		err := mute()
 		time.Sleep(5 * time.Millisecond)
 		return err
 	})

@@ -4,7 +4,7 @@ package main
 
 import (
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -14,7 +14,11 @@ import (
 
 // stalls measures for how long the machine runs nobody of the server's priority, on some processor: the hypervisor has given it to others, or all of us are throttled;
 // and for how long we, who listen, are not run ourselves. What people hear then is the machine's, and not the server's.
-type stalls struct{ total atomic.Int64 }
+type stalls struct {
+	mu    sync.Mutex
+	total time.Duration
+	until time.Time // of the last one: what several see at once is one
+}
 
 const (
 	stallBeat  = 5 * time.Millisecond
@@ -61,11 +65,28 @@ func (s *stalls) watch(end <-chan struct{}, sleep func(time.Duration)) {
 		sleep(stallBeat)
 		now := time.Now()
 		if late := now.Sub(last) - stallBeat; late >= leastStall {
-			s.total.Add(int64(late))
+			s.add(now.Add(-late), now)
 		}
 		last = now
 	}
 }
 
-// soFar is the sum of them all.
-func (s *stalls) soFar() time.Duration { return time.Duration(s.total.Load()) }
+// add takes a stall that one of the watchers has seen.
+func (s *stalls) add(begin, end time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if begin.Before(s.until) {
+		begin = s.until
+	}
+	if end.After(begin) {
+		s.total += end.Sub(begin)
+		s.until = end
+	}
+}
+
+// soFar is for how long there were any.
+func (s *stalls) soFar() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
