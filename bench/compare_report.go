@@ -64,12 +64,15 @@ func (c *comparison) write(w io.Writer, pictures []picture, heard []quality) {
 
 // command is what to type for the same.
 func (o *options) command() string {
-	size := fmt.Sprintf("-legs %d -rooms %d -talkers %d", o.legs, o.rooms, o.talkers)
+	size := fmt.Sprintf("-legs %d -rooms %d -talkers %d -rate %g", o.legs, o.rooms, o.talkers, o.rate)
 	if o.ladder {
 		size = "-ladder"
 	}
 	if o.quick {
 		size += " -quick"
+	}
+	if o.without != "" {
+		size += " -without " + o.without
 	}
 	return fmt.Sprintf("go run ./bench -compare %s -rounds %d -time %s -bursts %d", size, o.rounds, o.time, o.bursts)
 }

@@ -140,6 +140,9 @@ func TestWhoIsLeftOut(t *testing.T) {
 	if len(c.round) == 0 || c.estimate(1) >= all.estimate(1) {
 		t.Errorf("%d runs, which take %s", len(c.round), c.estimate(1))
 	}
+	if got := c.o.command(); !strings.Contains(got, "-without floor,confbridge") {
+		t.Errorf("the report says %q", got)
+	}
 	if got := c.bridge.verdict(); got != "It was left out (-without)." {
 		t.Error(got)
 	}
