@@ -67,7 +67,8 @@ func (l *Leg) notice() notice {
 	}
 }
 
-// LastHeard is when the last valid RTP or RTCP packet of the peer came, as far as it is known some 300 ms later, or when the leg was opened.
+// LastHeard is when the last valid RTP or RTCP packet of the peer came, or when the leg was opened: RTP is known some 300 ms later, RTCP after up to
+// three seconds (lookEvery).
 func (l *Leg) LastHeard() time.Time {
 	if at := max(l.shown().heardAt, l.control.heardAt.Load()); at != 0 {
 		return l.epoch.Add(time.Duration(at))

@@ -21,7 +21,7 @@ type Shared interface {
 
 const (
 	parts    = 64 // of a step: they are the bits of a word
-	legsEach = 32 // some 0.2 ms of work: with fewer a hand is not worth waking
+	legsEach = 32 // 0.1 to 0.2 ms of work: with fewer a hand is not worth waking
 )
 
 // Crew does the steps of a large bus's tick together: the goroutine whose tick it is, the owner, and hands that sleep between ticks.  Each takes

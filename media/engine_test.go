@@ -312,7 +312,7 @@ func TestLoopRunsFunctionsInOrder(t *testing.T) {
 }
 
 // The reports of a leg, on their own port and on that of RTP: a sender report, the sign of life in what the peer sends, the round trip
-// though we read reports once a second, BYE.
+// though reports are read now and then only, BYE.
 func TestE2EReportsByRTCP(t *testing.T) {
 	for _, mux := range []bool{false, true} {
 		t.Run(fmt.Sprintf("mux %v", mux), func(t *testing.T) {
