@@ -364,3 +364,32 @@ func TestPaceAllocatesNothing(t *testing.T) {
 		t.Error("nothing was corrected")
 	}
 }
+
+// TestWhoWaitsIsKnown: a packet of which nobody has asked when it came is played within the limit, had it waited since its socket was last read out, over ticks
+// that were left out as well, and were the playing then held back by one pitch period more.
+func TestWhoWaitsIsKnown(t *testing.T) {
+	var j jitter
+	j.setUp(160, 0)
+	j.Playing, j.Next = true, 8000
+	sure := 0
+	for ticks := range uint8(10) {
+		for ahead := range j.Limit + 160 {
+			if j.wonders(j.Next+ahead, ticks) {
+				continue
+			}
+			sure++
+			if wait := ahead + 160*int64(ticks) + int64(pitchMax(160)); wait > j.Limit {
+				t.Fatalf("%d ticks in the socket, and %d samples ahead: it may wait for %d, want at most %d", ticks, ahead, wait, j.Limit)
+			}
+		}
+	}
+	if sure < 500 {
+		t.Errorf("nearly all are asked for: %d are not", sure)
+	}
+	var at int64
+	for _, next := range []struct{ after, ticks int64 }{{1, 1}, {20, 1}, {20, 1}, {19, 1}, {21, 2}, {40, 2}, {41, 3}, {1000, 50}} {
+		if at += next.after * 1e6; j.passed(at) != next.ticks {
+			t.Errorf("at %d ms, %d after the one before: want %d ticks", at/1e6, next.after, next.ticks)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"testing"
+	"unsafe"
 
 	"github.com/sipconf/sipconf/media"
 )
@@ -42,4 +43,20 @@ func TestAllSocketsAreAsked(t *testing.T) {
 	there[11].Leave("hung up")
 	rest := append(append([]*Participant(nil), there[0]), there[2:11]...)
 	waitFor(t, "the sockets of ten", func() bool { return asked(rest) })
+
+	answers := func(do func(answer *int16)) {
+		r := there[0].seat.room
+		runOn(r.loop, func() {
+			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
+			for i := range list.Len() {
+				do((*int16)(unsafe.Pointer(list.Index(i).FieldByName("revents").UnsafeAddr())))
+			}
+		})
+	}
+	answers(func(answer *int16) { *answer = -1 })
+	waitFor(t, "the kernel to say of each that there is nothing to say", func() bool {
+		open := 0
+		answers(func(answer *int16) { open += int(*answer) })
+		return open == 0
+	})
 }
