@@ -80,7 +80,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.IntVar(&o.upgrades, "upgrades", 0, "replace the server that was started so many times, while all speak")
 	f.StringVar(&o.nextBinary, "upgrade-to", "", "with -upgrades: the sipconf that takes over, by turns with the first one; default: the same")
-	f.DurationVar(&o.patience, "patience", 30*time.Second, "with -upgrades: how long each waits, if need be, until the generator and the machine have been on time for 12 s")
+	f.DurationVar(&o.patience, "patience", 30*time.Second, "with -upgrades: how long each waits, if need be, until the generator and the machine have been on time for "+settleTime.String())
 	f.StringVar(&o.chapter, "chapter", "", "with -upgrades: write what came of them to this file, with a plot in the folder plots beside it")
 	f.StringVar(&o.save, "save", "", "write the report as JSON to this file as well")
 	f.StringVar(&o.upgraded, "upgraded", "", "with -compare: the file that a run with -upgrades and -save has written, for its chapter of the report")
