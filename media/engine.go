@@ -211,6 +211,18 @@ func (e *Engine) Loop() *Loop {
 	return best
 }
 
+// Relief is where a bus with so many legs had better go from its loop, which is full by now; nil: it had better stay.  Both are more alike then than before, so
+// that none goes back and forth.
+func (e *Engine) Relief(from *Loop, legs int) *Loop {
+	if !from.full() {
+		return nil
+	}
+	if to := e.Loop(); to.expected.Load()+int64(legs) <= from.expected.Load()-int64(legs) {
+		return to
+	}
+	return nil
+}
+
 // Numbered is the loop with that number, for a room that was on it in another process and whose ticks are to go on at its deadlines; one that Loop
 // chooses, if there are fewer here.
 func (e *Engine) Numbered(number int) *Loop {

@@ -129,6 +129,7 @@ var anew = map[string]string{
 	"Loop.spare":      "memory",
 	"Loop.legs":       "counts what is attached again",
 	"Loop.expected":   "who owns the buses expects them again",
+	"Loop.earliest":   "of a bus that has just come from another loop: nothing is on its way in a pause",
 	"Loop.clock":      "how punctual a process is is its own",
 	"Loop.work":       "of one tick",
 	"Loop.crew":       "goroutines of the process",

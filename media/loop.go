@@ -37,7 +37,7 @@ type Fetcher interface {
 // futexes and four switches: 3 of 100 parts of all the CPU that 200 legs took.  It would buy nothing, for a loop needs a P as
 // all do.
 //
-// Do may be called from any goroutine; Add, Remove, Attach and Detach on the loop only.
+// Do may be called from any goroutine; Add, Join, Remove, Attach and Detach on the loop only.
 type Loop struct {
 	number   int
 	broken   *breakages
@@ -54,6 +54,7 @@ type Loop struct {
 	hands    int     // that it will have
 	first    int64   // its first deadline, of which all others are whole ticks away
 	due      int64   // its next one, as long as it has buses; on the loop only
+	earliest int64   // what comes first to a loop that rests is not ticked before; on the loop only
 	ended    chan struct{}
 
 	mu     sync.Mutex
@@ -119,15 +120,35 @@ func (l *Loop) Expect(legs int) { l.expected.Add(int64(legs)) }
 // Add puts a bus on the loop, from the next tick on.  On the loop only.
 func (l *Loop) Add(b Bus) { l.buses = append(l.buses, b) }
 
-// Remove takes a bus off the loop; a bus that is not on it is no error.  On the loop only, also in a Tick.
-func (l *Loop) Remove(b Bus) {
+// Remove takes a bus off the loop, and says whether it was on it.  On the loop only, also in a Tick.
+func (l *Loop) Remove(b Bus) bool {
 	i := slices.Index(l.buses, b)
 	if i < 0 {
-		return
+		return false
 	}
 	l.buses = slices.Delete(l.buses, i, i+1)
 	if i <= l.at {
 		l.at-- // the walk over the buses goes on with the one that moved up
+	}
+	return true
+}
+
+// Ticked is the deadline of the last tick, in nanoseconds.  On the loop only.
+func (l *Loop) Ticked() int64 { return l.due - int64(frameTime) }
+
+// Join is Add for a bus that another loop has ticked until then, last at that deadline.  Its next tick is that of this loop which is nearest to 20 ms
+// after that: the loops' deadlines differ by less than 10 ms (firstTicks).  If it has just been, it is made up for at once.  On the loop only, not in a Tick.
+func (l *Loop) Join(b Bus, last int64) {
+	from := last + int64(frameTime)/2
+	resting := len(l.buses) == 0
+	l.Add(b)
+	switch at := l.Ticked(); {
+	case resting:
+		l.earliest = max(l.earliest, from)
+	case at >= from:
+		l.at = len(l.buses) - 1
+		l.tickOn(at)
+		l.at, l.ticked = -1, nil
 	}
 }
 
@@ -173,7 +194,8 @@ func (l *Loop) run(alarm *alarm) {
 			if !l.rest() {
 				return
 			}
-			l.due = l.soon()
+			for l.due = l.soon(); l.due < l.earliest; l.due += int64(frameTime) {
+			}
 			continue
 		}
 		deadline := l.due

@@ -24,6 +24,8 @@ var (
 type Engine interface {
 	Loop() *media.Loop               // where the next room goes
 	Numbered(number int) *media.Loop // where one goes that had the loop with that number in another process
+
+	Relief(from *media.Loop, legs int) *media.Loop // where one with so many legs goes from there, when it has grown; nil: it stays
 }
 
 // Config is what a Directory needs. Immutable after NewDirectory.
@@ -72,7 +74,8 @@ type Directory struct {
 	recordings    map[*Recording]struct{} // that are not over
 	recordingLost uint64                  // samples, of those that are
 	recorders     sync.WaitGroup          // their goroutines
-	tapes         gate                    // through which they come to these
+	tapes         gate                    // through which they come to their tapes
+	moves         gate                    // through which rooms go to another loop
 }
 
 // NewDirectory makes an empty directory and starts its journal. Close ends it.
@@ -107,7 +110,7 @@ func (d *Directory) reserveIn(number string, fresh bool) (*Seat, error) {
 	loop := d.config.Engine.Loop() // before the lock, and in vain if there is a room already
 	s, created, err := d.reserve(number, loop, fresh)
 	if created {
-		s.room.loop.Do(s.room.begin)
+		s.room.do(s.room.begin)
 	}
 	return s, err
 }
@@ -224,6 +227,7 @@ func (d *Directory) seat(r *Room, invited bool) *Seat {
 	r.seats[s] = nil
 	d.seats++
 	r.expect()
+	d.relieve(r)
 	return s
 }
 
@@ -260,7 +264,7 @@ func (d *Directory) enters(s *Seat) (call Call, ok bool) {
 // reserves from now on gets a new one, even if the loop has not yet let go of the old one.
 func (d *Directory) free(s *Seat) {
 	if d.vacate(s) {
-		s.room.loop.Do(s.room.end)
+		s.room.do(s.room.end)
 	}
 }
 
@@ -324,7 +328,7 @@ func (d *Directory) desert(r *Room) {
 	}
 	rec := r.recorded
 	r.recorded = nil
-	if !r.loop.Do(func() { r.beginAnew(rec) }) && rec != nil {
+	if !r.do(func() { r.beginAnew(rec) }) && rec != nil {
 		rec.ended.Store(true)
 	}
 }

@@ -11,7 +11,7 @@ func (d *Directory) Broken(bus media.Bus, _ any) {
 		return
 	}
 	calls := d.abandon(r)
-	r.loop.Do(r.end)
+	r.do(r.end)
 	for _, call := range calls {
 		call.Hangup("room failed")
 	}
@@ -42,7 +42,7 @@ func (d *Directory) abandon(r *Room) []Call {
 // their calls are not hung up, that is for whoever has them. Safe to call twice.
 func (d *Directory) Close() {
 	for _, r := range d.shut() {
-		runOn(r.loop, func() { r.dismiss("server closed"); r.end() })
+		r.wait(func() { r.dismiss("server closed"); r.end() })
 	}
 	d.endRecordings()
 	d.journal.close()

@@ -50,6 +50,6 @@ func (d *Directory) on(number string, f func(*Room)) {
 	r := d.rooms[number]
 	d.mu.Unlock()
 	if r != nil {
-		r.loop.Do(func() { f(r) })
+		r.do(func() { f(r) })
 	}
 }

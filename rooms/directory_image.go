@@ -57,9 +57,10 @@ func (d *Directory) Save() *Image {
 // The directory is paused, and nothing is written to a tape before Resume. After an error, which says what of the image cannot be, it is as it was.
 func (d *Directory) Restore(im *Image, call func(id string) Call, tape func(TapeImage) (Tape, error)) (map[string]*Participant, error) {
 	d.tapes.close()
+	d.moves.close()
 	found, err := d.restore(im, call, tape)
 	if err != nil {
-		d.tapes.open()
+		d.Resume()
 		return nil, fmt.Errorf("restore the rooms: %w", err)
 	}
 	return found, nil
@@ -164,6 +165,7 @@ func (d *Directory) furnish(im *Image, rooms []*Room, calls map[*Seat]Call, reco
 	for i, r := range rooms {
 		d.rooms[r.number] = r
 		r.loop = d.config.Engine.Numbered(im.Rooms[i].Loop)
+		r.home = r.loop
 		r.work = d.workOn(r.loop)
 		for _, p := range r.members {
 			d.seatAgain(r, p, calls[p.seat])

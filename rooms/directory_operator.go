@@ -12,7 +12,7 @@ func (d *Directory) SilenceOne(number, id string, silent bool) (was, muted, ok b
 	}
 	var before flags
 	found := false
-	if !runOn(r.loop, func() { before, found = r.silenceOne(id, silent) }) {
+	if !r.wait(func() { before, found = r.silenceOne(id, silent) }) {
 		return false, false, false // and what the loop may still write is not read
 	}
 	return before.silenced, before.muted, found

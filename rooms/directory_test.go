@@ -362,7 +362,7 @@ func TestCloseTakesEverybodyOut(t *testing.T) {
 func (h *house) staysOut(p *Participant) {
 	h.Helper()
 	in := false
-	runOn(p.seat.room.loop, func() { in = p.phase == inside || len(p.seat.room.members) > 0 })
+	p.seat.room.wait(func() { in = p.phase == inside || len(p.seat.room.members) > 0 })
 	if s := h.engine.Stats(); in || s.Attached != 0 {
 		h.Errorf("%s is in: %v; legs attached: %d", p.id, in, s.Attached)
 	}
@@ -375,7 +375,7 @@ func TestBrokenRoomEndsAlone(t *testing.T) {
 	p, q := h.seat("1").Join(alice), h.seat("2").Join(bob)
 	late := h.seat("1")
 	h.Snapshot() // both are in
-	p.seat.room.loop.Do(func() { p.leg = nil })
+	p.seat.room.do(func() { p.leg = nil })
 	waitFor(t, "alice to be hung up", func() bool { return alice.hungUp.Load() != nil })
 	if bob.hungUp.Load() != nil {
 		t.Error("bob was hung up too")
@@ -384,7 +384,7 @@ func TestBrokenRoomEndsAlone(t *testing.T) {
 		t.Errorf("%+v", shots)
 	}
 	h.seat("1").Release() // a new room
-	runOn(p.seat.room.loop, func() { p.leg = alice.leg })
+	p.seat.room.wait(func() { p.leg = alice.leg })
 	p.Leave("room failed")
 	q.Leave("hung up")
 	carol := h.calls("carol")
@@ -509,30 +509,6 @@ func TestJournalThatStandsStillLosesAndCounts(t *testing.T) {
 	h.Directory.Close()
 	if !strings.Contains(h.log.String(), "room events dropped") {
 		t.Error("the log does not say so")
-	}
-}
-
-// Rooms that are made while they are small do not all land on the loop on which they would fit then; and what a loop is told to expect is
-// forgotten with the seats.
-func TestRoomsAreSpreadBeforeTheyGrow(t *testing.T) {
-	h := newHouse(t, Config{})
-	for round := range 3 {
-		loops := map[*media.Loop]int{}
-		var seats []*Seat
-		for i := range 150 {
-			seat, err := h.Reserve(fmt.Sprint(5000 + i))
-			if err != nil {
-				t.Fatal(err)
-			}
-			seats = append(seats, seat)
-			loops[seat.room.loop]++
-		}
-		if first := h.engine.Loop(); len(loops) != 2 || loops[seats[0].room.loop] != 128 {
-			t.Errorf("round %d: rooms on the loops: %v (next %p), want 128 on the first and 22 on the other", round, loops, first)
-		}
-		for _, s := range seats {
-			s.Release()
-		}
 	}
 }
 

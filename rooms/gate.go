@@ -2,10 +2,10 @@ package rooms
 
 import "sync"
 
-// gate is where recordings go through to their tapes, and stop while another process has these. Safe for concurrent use; the zero value is open.
+// gate is what is shut while a directory is paused: recordings go through it to their tapes, and rooms to other loops. Safe for concurrent use; the zero value is open.
 type gate struct {
 	mu     sync.Mutex
-	inside int           // are busy with their tapes
+	inside int           // are busy behind it
 	shut   chan struct{} // closed when it opens; nil: it is open
 	empty  chan struct{} // closed when nobody is inside any more; nil: nobody waits for that
 }

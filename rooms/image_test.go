@@ -167,12 +167,15 @@ var anew = map[string]string{
 	"Directory.closed":    "a directory that is closed has no rooms",
 	"Directory.recorders": "goroutines of the process",
 	"Directory.tapes":     "as the hand-over has it",
+	"Directory.moves":     "likewise",
 
 	"Room.events":     "the directory's",
 	"Room.tones":      "the directory's",
 	"Room.ended":      "a room that has ended is not on the books",
 	"Room.work":       "the loop's, of one tick but for the silent frame",
 	"Directory.works": "likewise",
+	"Room.home":       "its loop: nothing is on its way in a pause",
+	"Room.mailbox":    "likewise",
 	"Room.large":      "follows from how many members there are",
 	"Room.sockets":    "the first tick notes them",
 

@@ -98,7 +98,7 @@ func TestTheNextConferenceInheritsNothing(t *testing.T) {
 	}
 	look := func() (l left) {
 		t.Helper()
-		if !runOn(room.loop, func() {
+		if !room.wait(func() {
 			l = left{room.silent, room.taped, room.recording != nil, room.words.now.active(), room.words.waits}
 		}) {
 			t.Fatal("the loop does not answer")

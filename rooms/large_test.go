@@ -208,7 +208,7 @@ func TestLargeRoomBreaksAlone(t *testing.T) {
 	}
 	h.Snapshot() // all are in
 	r := in[0].seat.room
-	runOn(r.loop, func() {
+	r.wait(func() {
 		if r.large.crew == nil {
 			t.Error("the room is small")
 		}
@@ -253,7 +253,7 @@ func TestRoomGrowsAndShrinks(t *testing.T) {
 	wantLarge := func(want bool) {
 		t.Helper()
 		got, r := false, in[0].seat.room
-		runOn(r.loop, func() { got = r.large.crew != nil })
+		r.wait(func() { got = r.large.crew != nil })
 		if got != want {
 			t.Errorf("with %d the room is large: %v, want %v", len(in), got, want)
 		}

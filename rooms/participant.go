@@ -57,7 +57,7 @@ func (p *Participant) Leave(reason string) {
 		return
 	}
 	r := p.seat.room
-	runOn(r.loop, func() { r.remove(p, reason) }) // a closed loop holds no leg
+	r.wait(func() { r.remove(p, reason) }) // a closed loop holds no leg
 	p.seat.directory.free(p.seat)
 }
 
@@ -97,7 +97,7 @@ func (p *Participant) Rename(name, number string) {
 		return
 	}
 	r := p.seat.room
-	r.loop.Do(func() {
+	r.do(func() {
 		if p.phase != inside || (p.name == name && p.number == number) {
 			return
 		}
@@ -109,7 +109,7 @@ func (p *Participant) Rename(name, number string) {
 // set changes the flags on the loop.
 func (p *Participant) set(change func(*flags)) {
 	if p.seat != nil {
-		p.seat.room.loop.Do(func() { change(&p.flags) })
+		p.seat.room.do(func() { change(&p.flags) })
 	}
 }
 
@@ -119,7 +119,7 @@ func (p *Participant) ask(change func(*flags)) flags {
 		return flags{}
 	}
 	var f flags
-	if !runOn(p.seat.room.loop, func() {
+	if !p.seat.room.wait(func() {
 		if p.phase != gone {
 			change(&p.flags)
 			f = p.flags

@@ -75,7 +75,7 @@ func (p *Participant) do(f func(*Room)) {
 		return
 	}
 	r := p.seat.room
-	r.loop.Do(func() {
+	r.do(func() {
 		if p.phase != gone {
 			f(r)
 		}

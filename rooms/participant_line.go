@@ -24,11 +24,11 @@ func (p *Participant) SendKeys(inSound bool, strokes ...Stroke) error {
 // TakesEvents says whether his side takes keys as events. It waits for a tick of his, in which his leg learns what was agreed last; false when
 // he has left.
 func (p *Participant) TakesEvents() bool {
-	if p.seat == nil || !runOn(p.seat.room.loop, func() {}) {
+	if p.seat == nil || !p.seat.room.wait(func() {}) {
 		return false
 	}
 	answer := make(chan bool, 1) // when the loop is late nobody waits any more
-	return runOn(p.seat.room.loop, func() { answer <- p.phase != gone && p.leg.TakesEvents() }) && <-answer
+	return p.seat.room.wait(func() { answer <- p.phase != gone && p.leg.TakesEvents() }) && <-answer
 }
 
 // Listen puts an ear on the participant, wherever he is, that listens for that from now on, and tells by events what it has heard: Spoke,

@@ -21,7 +21,7 @@ func (p *Participant) Replace(call Call) bool {
 	var state atomic.Int32
 	result := make(chan bool, 1)
 	id, leg, r := call.ID(), call.Leg(), p.seat.room
-	runOn(r.loop, func() {
+	r.wait(func() {
 		if state.CompareAndSwap(waits, begun) {
 			result <- r.replace(p, id, leg)
 		}
@@ -38,7 +38,7 @@ func (p *Participant) Replace(call Call) bool {
 // LeaveWith is Leave, unless another call has taken the place of that one: for who has the call and does not know.
 func (p *Participant) LeaveWith(call, reason string) {
 	moved := make(chan bool, 1)
-	if p.seat == nil || runOn(p.seat.room.loop, func() { moved <- p.id != call }) && <-moved {
+	if p.seat == nil || p.seat.room.wait(func() { moved <- p.id != call }) && <-moved {
 		return
 	}
 	p.Leave(reason)

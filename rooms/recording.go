@@ -60,7 +60,7 @@ func (d *Directory) Record(number string, open func() (Tape, error)) (*Recording
 		return nil, err
 	}
 	rec.start()
-	if !rec.room.loop.Do(func() { rec.room.record(rec) }) {
+	if !rec.room.do(func() { rec.room.record(rec) }) {
 		rec.ended.Store(true)
 	}
 	return rec, nil
@@ -135,7 +135,7 @@ func (d *Directory) Recording(number string) *Recording {
 // see Done. Safe to call twice, and when the room is gone.
 func (rec *Recording) Stop() {
 	rec.directory.unbook(rec)
-	if !rec.room.loop.Do(func() { rec.room.stopRecording(rec) }) {
+	if !rec.room.do(func() { rec.room.stopRecording(rec) }) {
 		rec.ended.Store(true)
 	}
 }

@@ -478,7 +478,7 @@ func TestStopBeforeTheTapeIsOpen(t *testing.T) {
 	if h.Recording("5234") != nil || len(tape.heard()) != 0 || !tape.closed {
 		t.Errorf("%v, %d samples, closed: %v", h.Recording("5234"), len(tape.heard()), tape.closed)
 	}
-	runOn(seat.room.loop, func() {
+	seat.room.wait(func() {
 		if seat.room.recording != nil {
 			t.Error("the room still puts its sound somewhere")
 		}
@@ -493,9 +493,9 @@ func TestRecordingEndsWithTheRoom(t *testing.T) {
 		"closed": func(h *house, _ *call, _ *Participant) { h.Directory.Close() },
 		"engine": func(h *house, _ *call, _ *Participant) { h.engine.Close(); h.Directory.Close() },
 		"broken": func(h *house, c *call, p *Participant) {
-			runOn(p.seat.room.loop, func() { p.leg = nil })
+			p.seat.room.wait(func() { p.leg = nil })
 			waitFor(h, "the call to be hung up", func() bool { return c.hungUp.Load() != nil })
-			runOn(p.seat.room.loop, func() { p.leg = c.leg })
+			p.seat.room.wait(func() { p.leg = c.leg })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 type Room struct {
 	number  string
 	created time.Time
-	loop    *media.Loop
+	loop    *media.Loop // changes between two ticks of the room only: see move
+	mailbox mailbox     // of what is to be done there
 	events  *queue
 	tones   *tones // nil: none are heard
 
@@ -23,7 +24,8 @@ type Room struct {
 	links    int            // of the seats are links'; guarded by Directory.mu
 	locked   bool           // nobody comes in who is not brought; guarded by Directory.mu
 	recorded *Recording     // nil: it is not recorded; guarded by Directory.mu
-	expected int            // what the loop was told to expect of the room; guarded by Directory.mu
+	home     *media.Loop    // where it is, or will be when it has moved; guarded by Directory.mu
+	expected int            // how many legs that one was told to expect of the room; guarded by Directory.mu
 
 	incarnation uint64 // the conference of now; guarded by Directory.mu
 
@@ -46,23 +48,22 @@ type Room struct {
 // newRoom makes an empty room for one loop, and for the work that is done there. The caller adds it to the loop.
 func newRoom(number string, loop *media.Loop, work *work, tones *tones, events *queue) *Room {
 	return &Room{
-		number: number, created: time.Now(), loop: loop, work: work, tones: tones, events: events,
+		number: number, created: time.Now(), loop: loop, home: loop, work: work, tones: tones, events: events,
 		seats: make(map[*Seat]Call),
 	}
 }
 
-// usualSeats is how many people a loop expects of a room as long as there are fewer: else all the rooms that are made while they are small,
-// at nine in the morning, would land on one loop.
-const usualSeats = 8
-
-// expect tells the loop how many people it will have of this room. Directory.mu is held.
+// expect tells the room's loop how many legs it will have of it. Directory.mu is held.
 func (r *Room) expect() {
-	expected := 0
-	if len(r.seats) > 0 {
-		expected = max(usualSeats, len(r.seats))
-	}
-	r.loop.Expect(expected - r.expected)
-	r.expected = expected
+	r.home.Expect(len(r.seats) - r.expected)
+	r.expected = len(r.seats)
+}
+
+// expectOn has another loop expect them. Directory.mu is held.
+func (r *Room) expectOn(home *media.Loop) {
+	r.home.Expect(-r.expected)
+	r.home = home
+	r.home.Expect(r.expected)
 }
 
 // begin puts the room on its loop, unless it has ended before it got there.

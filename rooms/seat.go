@@ -76,7 +76,7 @@ func (s *Seat) Wait(call Call) *Participant {
 	if !s.directory.seated(s, call) {
 		call.Hangup("room has ended")
 	}
-	s.room.loop.Do(func() { s.room.admit(p) })
+	s.room.do(func() { s.room.admit(p) })
 	return p
 }
 

@@ -35,26 +35,27 @@ type ParticipantSnapshot struct {
 	Stats            media.LegStats
 }
 
-// Snapshot describes all rooms, sorted by number. It is built on the loops, between two ticks, and
+// Snapshot describes all rooms, sorted by number. Each is described on its loop, between two ticks, and
 // costs nothing when nobody asks; the answer comes within a tick or two. Rooms whose loop is closed or
 // does not answer within a second are left out.
 func (d *Directory) Snapshot() []RoomSnapshot {
-	var asked []*inquiry
-	for loop, q := range d.byLoop() {
-		if loop.Do(q.answer) {
+	all := d.inquiries()
+	asked := all[:0]
+	for _, q := range all {
+		if q.of.do(q.answer) {
 			asked = append(asked, q)
 		}
 	}
 	late := time.NewTimer(loopTime)
 	defer late.Stop()
-	var all []RoomSnapshot
+	var rooms []RoomSnapshot
 	for _, q := range asked {
 		if q.wait(late) {
-			all = append(all, q.rooms...)
+			rooms = append(rooms, q.room)
 		}
 	}
-	slices.SortFunc(all, func(a, b RoomSnapshot) int { return strings.Compare(a.Number, b.Number) })
-	return all
+	slices.SortFunc(rooms, func(a, b RoomSnapshot) int { return strings.Compare(a.Number, b.Number) })
+	return rooms
 }
 
 // Look describes one room; false if there is none, or if its loop does not answer.
@@ -65,51 +66,47 @@ func (d *Directory) Look(number string) (RoomSnapshot, bool) {
 		d.mu.Unlock()
 		return RoomSnapshot{}, false
 	}
-	q := &inquiry{from: []*Room{r}, done: make(chan struct{}),
-		rooms: []RoomSnapshot{{Number: number, Incarnation: r.incarnation, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats))}}}
+	q := r.inquiry()
 	d.mu.Unlock()
 	late := time.NewTimer(loopTime)
 	defer late.Stop()
-	if !r.loop.Do(q.answer) || !q.wait(late) {
+	if !r.do(q.answer) || !q.wait(late) {
 		return RoomSnapshot{}, false
 	}
-	return q.rooms[0], true
+	return q.room, true
 }
 
-// inquiry asks one loop for its rooms.
+// inquiry asks a room what it is.
 type inquiry struct {
-	from  []*Room
-	rooms []RoomSnapshot // the answer, one for each; with memory for the participants
-	done  chan struct{}
+	of   *Room
+	room RoomSnapshot // the answer; with memory for the participants
+	done chan struct{}
 }
 
-// byLoop prepares the inquiries. Their memory is taken here and not on the loops.
-func (d *Directory) byLoop() map[*media.Loop]*inquiry {
+// inquiries are those of all rooms.
+func (d *Directory) inquiries() []*inquiry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	asked := make(map[*media.Loop]*inquiry)
+	all := make([]*inquiry, 0, len(d.rooms))
 	for _, r := range d.rooms {
-		q := asked[r.loop]
-		if q == nil {
-			q = &inquiry{done: make(chan struct{})}
-			asked[r.loop] = q
-		}
-		q.from = append(q.from, r)
-		q.rooms = append(q.rooms, RoomSnapshot{
-			Number: r.number, Incarnation: r.incarnation, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats)),
-		})
+		all = append(all, r.inquiry())
 	}
-	return asked
+	return all
+}
+
+// inquiry makes one. Its memory is taken here and not on the loop. Directory.mu is held.
+func (r *Room) inquiry() *inquiry {
+	return &inquiry{of: r, done: make(chan struct{}), room: RoomSnapshot{
+		Number: r.number, Incarnation: r.incarnation, Since: r.created, Participants: make([]ParticipantSnapshot, 0, len(r.seats)),
+	}}
 }
 
 // answer fills the inquiry in. On the loop.
 func (q *inquiry) answer() {
 	defer close(q.done)
-	for i, r := range q.from {
-		q.rooms[i].Silenced = r.silent
-		for _, p := range r.members {
-			q.rooms[i].Participants = append(q.rooms[i].Participants, p.snapshot())
-		}
+	q.room.Silenced = q.of.silent
+	for _, p := range q.of.members {
+		q.room.Participants = append(q.room.Participants, p.snapshot())
 	}
 }
 

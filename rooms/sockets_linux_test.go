@@ -24,7 +24,7 @@ func TestAllSocketsAreAsked(t *testing.T) {
 		}
 		r := there[0].seat.room
 		var answered bool
-		runOn(r.loop, func() {
+		r.wait(func() {
 			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
 			for i := range list.Len() {
 				found[list.Index(i).FieldByName("fd").Int()]++
@@ -46,7 +46,7 @@ func TestAllSocketsAreAsked(t *testing.T) {
 
 	answers := func(do func(answer *int16)) {
 		r := there[0].seat.room
-		runOn(r.loop, func() {
+		r.wait(func() {
 			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
 			for i := range list.Len() {
 				do((*int16)(unsafe.Pointer(list.Index(i).FieldByName("revents").UnsafeAddr())))

@@ -71,13 +71,14 @@ func BenchmarkWire(b *testing.B) {
 		}
 		room := buses[len(buses)-1].(*between).Room
 		p := &Participant{id: fmt.Sprint(i), leg: leg, seat: &Seat{room: room}}
-		runOn(loop, func() {
+		room.wait(func() {
 			room.admit(p)
 			room.enter(p)
 		})
 	}
 	buses = append(buses, &end{watch, f, bare})
-	runOn(loop, func() {
+	first := buses[1].(*between).Room
+	first.wait(func() {
 		runtime.LockOSThread() // it ends with the loop
 		for _, bus := range buses {
 			loop.Add(bus)
@@ -90,11 +91,11 @@ func BenchmarkWire(b *testing.B) {
 		<-watch.ticked
 	}
 	b.StopTimer()
-	runOn(loop, func() {
+	first.wait(func() {
 		for _, bus := range buses {
 			loop.Remove(bus)
 		}
-		for _, p := range buses[1].(*between).members {
+		for _, p := range first.members {
 			if s := p.leg.Stats(); s.PacketsIn != uint64(b.N) || s.PacketsOut != uint64(b.N) || !p.heard {
 				b.Errorf("%+v", s)
 			}

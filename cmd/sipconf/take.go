@@ -114,6 +114,9 @@ type late struct{ server *server }
 func (l late) Open(local netip.Addr) (*media.Leg, error) { return l.server.engine.Open(local) }
 func (l late) Loop() *media.Loop                         { return l.server.engine.Loop() }
 func (l late) Numbered(number int) *media.Loop           { return l.server.engine.Numbered(number) }
+func (l late) Relief(from *media.Loop, legs int) *media.Loop {
+	return l.server.engine.Relief(from, legs)
+}
 
 // restored finds a call of the process before by its ID, as whoever asks knows calls; nil: there is none.
 func restored[T any](s *server) func(id string) T {
