@@ -8,7 +8,9 @@ func (l *Leg) attach(loop *Loop) bool {
 		return false
 	}
 	l.loop, l.work = loop, &loop.work
-	loop.work.reserve(int(loop.legs.Add(1)), l.codec.FrameSize())
+	legs := int(loop.legs.Add(1))
+	loop.work.reserve(legs, l.codec.FrameSize())
+	loop.work.row.reserve(legs)
 	return true
 }
 

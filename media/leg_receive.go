@@ -25,6 +25,7 @@ func (l *Leg) Pull(now int64) []int16 {
 		work.used = 0
 	}
 	l.frame = work.frame(l.codec.FrameSize())
+	work.row.turn(l, now)
 	l.undrained = uint8(min(int64(l.undrained)+l.jitter.passed(now), math.MaxUint8))
 	l.drain(now)
 	if l.mux != nil {

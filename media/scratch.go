@@ -10,6 +10,7 @@ type scratch struct {
 	packet   [headerSize + 2*maxOut]byte // a packet to be sent
 	header   rtp.Header                  // its header
 	curve    [pitchSize]float32          // the gain of its samples
+	row      row                         // of their sockets; a loop's only
 	frames   []int16                     // of the legs of one bus, until the next bus is ticked
 	used     int                         // samples of them
 	private  bool                        // of one leg alone

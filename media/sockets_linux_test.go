@@ -1,8 +1,11 @@
 package media
 
 import (
+	"log/slog"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,7 +38,6 @@ func TestSocketsAreAskedTogether(t *testing.T) {
 		first, end int
 		asks       bool
 	}{{0, 6, true}, {0, 3, false}, {2, 6, true}, {2, 9, true}, {0, 1, false}} {
-		sockets.Ready()
 		if sockets.Fetch(stretch.first, stretch.end); closed() != stretch.asks {
 			t.Errorf("from %d to %d: asked: %v, want %v", stretch.first, stretch.end, !stretch.asks, stretch.asks)
 		}
@@ -65,14 +67,102 @@ func TestSocketsAreAskedTogether(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() { sockets.Note(1, legs[1]); sockets.Fetch(0, 4) }); n != 0 {
 		t.Errorf("%v allocations in the tick", n)
 	}
-	if sockets.Reserve(3); len(sockets.asked) != 0 {
-		t.Errorf("room for %d, want none for three", len(sockets.asked))
-	}
 	for i, leg := range legs {
 		if i != 2 {
 			leg.conn.Close()
 		}
 	}
+}
+
+// trio is a bus of some legs.
+type trio []*Leg
+
+func (t *trio) Tick(now int64) {
+	for _, l := range *t {
+		l.Pull(now)
+	}
+}
+
+// TestALoopAsksForItsSockets: forty legs in rooms of three are pulled one after the other.  In each tick the kernel is asked about all of them, once, and no others; and
+// about those who are left when some have been closed, or have moved to another loop.
+func TestALoopAsksForItsSockets(t *testing.T) {
+	e, err := New(Config{Loops: 2, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	loop := e.loops[0]
+	on := func(l *Loop, f func()) {
+		done := make(chan struct{})
+		l.Do(func() { defer close(done); f() })
+		<-done
+	}
+	var legs []*Leg
+	var buses []*trio
+	for i := range 40 {
+		leg, err := e.Open(netip.MustParseAddr("127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		legs = append(legs, leg)
+		if i%3 == 0 {
+			buses = append(buses, new(trio))
+		}
+		*buses[i/3] = append(*buses[i/3], leg)
+		on(loop, func() { loop.Attach(leg) })
+	}
+	for _, b := range buses {
+		on(loop, func() { loop.Add(b) })
+	}
+	asked := func() (fds []int32) { // in the last tick
+		const untouched = -1
+		row := &loop.work.row
+		on(loop, func() {
+			for i := range row.asked {
+				row.asked[i].revents = untouched
+			}
+		})
+		on(loop, func() {}) // what is set here is seen after the next tick
+		on(loop, func() {
+			for _, q := range row.asked {
+				if q.revents != untouched {
+					fds = append(fds, q.fd)
+				}
+			}
+		})
+		return fds
+	}
+	wants := func(what string, legs ...*Leg) {
+		t.Helper()
+		var want []int32
+		for _, l := range legs {
+			want = append(want, descriptorOf(l.conn))
+		}
+		var got []int32
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+			if got = asked(); slices.Equal(got, want) {
+				return
+			}
+		}
+		t.Errorf("%s: the kernel is asked about %v, want %v", what, got, want)
+	}
+	wants("forty", legs...)
+	on(loop, func() {
+		loop.Remove(buses[0])
+		for _, l := range legs[:3] {
+			loop.Detach(l)
+		}
+		last := loop.Ticked()
+		e.loops[1].Do(func() {
+			for _, l := range legs[:3] {
+				e.loops[1].Attach(l)
+			}
+			e.loops[1].Join(buses[0], last)
+		})
+	})
+	wants("37", legs[3:]...)
+	legs[5].Close()
+	wants("36", append(slices.Clone(legs[3:5]), legs[6:]...)...)
 }
 
 // boundTo is where a leg's socket is bound to.

@@ -39,7 +39,6 @@ func (r *Room) Fetch(before int) {
 		if first > 0 {
 			fetch.Lines(unsafe.Pointer(&r.members[0]), 0, 4*unsafe.Sizeof(r.members[0]))
 		}
-		r.sockets.Ready()
 	case media.FetchAhead - 2:
 		for _, p := range r.members[:min(3, len(r.members))] {
 			fetch.Lines(unsafe.Pointer(p), 0, unsafe.Offsetof(p.mate))

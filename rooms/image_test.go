@@ -177,7 +177,6 @@ var anew = map[string]string{
 	"Room.home":       "its loop: nothing is on its way in a pause",
 	"Room.mailbox":    "likewise",
 	"Room.large":      "follows from how many members there are",
-	"Room.sockets":    "the first tick notes them",
 
 	"Participant.leg":    "media's, and found by the call",
 	"Participant.rights": "of one tick",

@@ -40,7 +40,6 @@ type Room struct {
 	limiter mixer.Limiter
 	work    *work // the loop's
 	large   large
-	sockets media.Sockets // of the members, as of the last tick
 
 	recording *Recording // takes what is to be heard; nil: none does
 }

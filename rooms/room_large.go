@@ -18,14 +18,15 @@ type large struct {
 	desks []desk      // by the number of the hand
 	news  []bool      // of which member there is something to tell
 
+	sockets media.Sockets // of the members, as of the last tick
+
 	pushes bool // the step under way: the crew pushes; else it pulls
 	now    int64
 }
 
 // resize makes a large room of a small one, or a small one of a large one, when somebody has joined
-// or left, and has room for the sockets of all.
+// or left.
 func (r *Room) resize() {
-	r.sockets.Reserve(len(r.members))
 	switch n := len(r.members); {
 	case n <= smallFrom:
 		r.large = large{}
@@ -51,6 +52,7 @@ func (r *Room) enlarge(crew *media.Crew) {
 	if n := len(r.members); n > len(l.news) {
 		l.news = make([]bool, 2*n)
 	}
+	l.sockets.Reserve(len(r.members))
 	crew.Ready(len(r.members), size)
 }
 
@@ -73,7 +75,7 @@ func (r *Room) Part(h *media.Hand, first, end int) {
 	d := &l.desks[h.Number()]
 	members := r.members[first:end]
 	if !l.pushes {
-		r.sockets.Fetch(first, end)
+		l.sockets.Fetch(first, end)
 	}
 	for i, p := range members {
 		fetchAhead(members[i:])
@@ -81,7 +83,7 @@ func (r *Room) Part(h *media.Hand, first, end int) {
 		if l.pushes {
 			r.push(d, p, l.now)
 		} else {
-			r.sockets.Note(first+i, p.leg)
+			l.sockets.Note(first+i, p.leg)
 			l.news[first+i] = p.pull(l.now)
 			d.add(p)
 		}

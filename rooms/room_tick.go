@@ -9,10 +9,8 @@ func (r *Room) Tick(now int64) {
 		r.tickTogether(now)
 		return
 	}
-	r.sockets.Fetch(0, len(r.members))
 	for i, p := range r.members {
 		fetchAhead(r.members[i:])
-		r.sockets.Note(i, p.leg)
 		if p.pull(now) {
 			r.tell(p)
 		}

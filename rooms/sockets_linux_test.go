@@ -10,9 +10,9 @@ import (
 	"github.com/sipconf/sipconf/media"
 )
 
-// TestAllSocketsAreAsked: in each tick the room asks for the sockets of all who are there, and of nobody else.
+// TestAllSocketsAreAsked: in each tick a large room asks for the sockets of all who are there, and of nobody else.
 func TestAllSocketsAreAsked(t *testing.T) {
-	h := newHouse(t, Config{})
+	h := newHouse(t, Config{MaxParticipants: 1000})
 	var there []*Participant
 	socket := func(l *media.Leg) int64 { // the leg's only one of a number of its own
 		return reflect.ValueOf(l).Elem().FieldByName("conn").Elem().Elem().FieldByName("fd").Int()
@@ -25,7 +25,7 @@ func TestAllSocketsAreAsked(t *testing.T) {
 		r := there[0].seat.room
 		var answered bool
 		r.wait(func() {
-			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
+			list := reflect.ValueOf(&r.large.sockets).Elem().FieldByName("asked")
 			for i := range list.Len() {
 				found[list.Index(i).FieldByName("fd").Int()]++
 			}
@@ -33,21 +33,21 @@ func TestAllSocketsAreAsked(t *testing.T) {
 		})
 		return answered && maps.Equal(found, want)
 	}
-	for i := range 12 {
+	for i := range largeFrom + 2 {
 		c := h.calls(fmt.Sprint(i))
 		defer c.leg.Close()
 		there = append(there, h.seat("5234").Join(c))
 	}
-	waitFor(t, "the sockets of twelve", func() bool { return asked(there) })
+	waitFor(t, "the sockets of all", func() bool { return asked(there) })
 	there[1].Leave("hung up")
-	there[11].Leave("hung up")
-	rest := append(append([]*Participant(nil), there[0]), there[2:11]...)
-	waitFor(t, "the sockets of ten", func() bool { return asked(rest) })
+	there[largeFrom+1].Leave("hung up")
+	rest := append(append([]*Participant(nil), there[0]), there[2:largeFrom+1]...)
+	waitFor(t, "the sockets of those who stay", func() bool { return asked(rest) })
 
 	answers := func(do func(answer *int16)) {
 		r := there[0].seat.room
 		r.wait(func() {
-			list := reflect.ValueOf(&r.sockets).Elem().FieldByName("asked")
+			list := reflect.ValueOf(&r.large.sockets).Elem().FieldByName("asked")
 			for i := range list.Len() {
 				do((*int16)(unsafe.Pointer(list.Index(i).FieldByName("revents").UnsafeAddr())))
 			}
