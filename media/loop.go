@@ -37,13 +37,14 @@ type Fetcher interface {
 // futexes and four switches: 3 of 100 parts of all the CPU that 200 legs took.  It would buy nothing, for a loop needs a P as
 // all do.
 //
-// Do may be called from any goroutine; Add, Join, Remove, Attach and Detach on the loop only.
+// Do may be called from any goroutine; Add, Join, Remove, Leave, Attach and Detach on the loop only.
 type Loop struct {
 	number   int
 	broken   *breakages
 	buses    []Bus        // on the loop only
+	joining  []newcomer   // that are to be ticked soon; on the loop only
 	at       int          // which bus is being ticked, -1 between ticks; on the loop only
-	ticked   Bus          // that bus, also when it has just removed itself; on the loop only
+	current  Bus          // that bus, also when it has just removed itself; on the loop only
 	fetching Fetcher      // that is being asked to fetch; nil: none is; on the loop only
 	spare    []func()     // the mailbox's other slice; on the loop only
 	legs     atomic.Int64 // attached
@@ -54,7 +55,6 @@ type Loop struct {
 	hands    int     // that it will have
 	first    int64   // its first deadline, of which all others are whole ticks away
 	due      int64   // its next one, as long as it has buses; on the loop only
-	earliest int64   // what comes first to a loop that rests is not ticked before; on the loop only
 	ended    chan struct{}
 
 	mu     sync.Mutex
@@ -122,6 +122,10 @@ func (l *Loop) Add(b Bus) { l.buses = append(l.buses, b) }
 
 // Remove takes a bus off the loop, and says whether it was on it.  On the loop only, also in a Tick.
 func (l *Loop) Remove(b Bus) bool {
+	if i := slices.IndexFunc(l.joining, func(n newcomer) bool { return n.bus == b }); i >= 0 {
+		l.joining = slices.Delete(l.joining, i, i+1)
+		return true
+	}
 	i := slices.Index(l.buses, b)
 	if i < 0 {
 		return false
@@ -133,24 +137,62 @@ func (l *Loop) Remove(b Bus) bool {
 	return true
 }
 
-// Ticked is the deadline of the last tick, in nanoseconds.  On the loop only.
-func (l *Loop) Ticked() int64 { return l.due - int64(frameTime) }
+// Leave is Remove for a bus that goes to another loop, which wants to know when it was ticked last: see Join.  On the loop only, not in a Tick.
+func (l *Loop) Leave(b Bus) (last int64, there bool) {
+	for _, n := range l.joining {
+		if n.bus == b { // it has just come
+			return n.last, l.Remove(b)
+		}
+	}
+	return l.ticked(), l.Remove(b)
+}
 
-// Join is Add for a bus that another loop has ticked until then, last at that deadline.  Its next tick is that of this loop which is nearest to 20 ms
-// after that: the loops' deadlines differ by less than 10 ms (firstTicks).  If it has just been, it is made up for at once.  On the loop only, not in a Tick.
+// ticked is the deadline of the last tick, in nanoseconds.
+func (l *Loop) ticked() int64 { return l.due - int64(frameTime) }
+
+// newcomer is a bus that another loop has ticked last at that deadline.
+type newcomer struct {
+	bus  Bus
+	last int64
+}
+
+// from is when its next tick is due here: its deadline is the one nearest to 20 ms after the last, for the loops' deadlines differ by less than
+// 10 ms (firstTicks).
+func (n newcomer) from() int64 { return n.last + int64(frameTime)/2 }
+
+// Join is Add for a bus that another loop has ticked until then, last at that deadline, so that its ticks go on as evenly as can be: none is early, and
+// those that have been here meanwhile are made up for at once, three at most.  On the loop only, not in a Tick.
 func (l *Loop) Join(b Bus, last int64) {
-	from := last + int64(frameTime)/2
-	resting := len(l.buses) == 0
+	n := newcomer{b, last}
+	if l.ticked() < n.from() {
+		l.joining = append(l.joining, n)
+		return
+	}
 	l.Add(b)
-	switch at := l.Ticked(); {
-	case resting:
-		l.earliest = max(l.earliest, from)
-	case at >= from:
+	missed := min((l.ticked()-n.from())/int64(frameTime), catchUp-1)
+	for at := l.ticked() - missed*int64(frameTime); at <= l.ticked() && l.buses[len(l.buses)-1] == b; at += int64(frameTime) {
 		l.at = len(l.buses) - 1
 		l.tickOn(at)
-		l.at, l.ticked = -1, nil
+		l.at, l.current = -1, nil
+		if len(l.buses) == 0 {
+			return // it has removed itself
+		}
 	}
 }
+
+// receive adds those newcomers whose tick is due.
+func (l *Loop) receive(now int64) {
+	l.joining = slices.DeleteFunc(l.joining, func(n newcomer) bool {
+		due := n.from() <= now
+		if due {
+			l.Add(n.bus)
+		}
+		return due
+	})
+}
+
+// idle says that there is nothing to tick.
+func (l *Loop) idle() bool { return len(l.buses) == 0 && len(l.joining) == 0 }
 
 // Attach makes the loop the owner of leg; false when the leg is closed or has another owner.  On the loop only.
 func (l *Loop) Attach(leg *Leg) bool { return leg.attach(l) }
@@ -189,13 +231,12 @@ func (l *Loop) run(alarm *alarm) {
 		return
 	}
 	for {
-		if len(l.buses) == 0 {
+		if l.idle() {
 			l.clock.rested()
 			if !l.rest() {
 				return
 			}
-			for l.due = l.soon(); l.due < l.earliest; l.due += int64(frameTime) {
-			}
+			l.due = l.soon()
 			continue
 		}
 		deadline := l.due
@@ -219,7 +260,7 @@ func (l *Loop) run(alarm *alarm) {
 
 // rest waits until there is something to tick, and runs what is queued meanwhile; false when the loop is closed.
 func (l *Loop) rest() bool {
-	for len(l.buses) == 0 {
+	for l.idle() {
 		<-l.wake
 		if !l.readMail() {
 			return false
@@ -230,11 +271,14 @@ func (l *Loop) rest() bool {
 
 // tick ticks every bus once.  A bus that panics is removed, and the others are ticked as if nothing had happened.
 func (l *Loop) tick(now int64) {
+	if len(l.joining) > 0 {
+		l.receive(now)
+	}
 	l.at = 0
 	for l.at < len(l.buses) {
 		l.tickOn(now)
 	}
-	l.at, l.ticked = -1, nil // Remove outside of a tick has no walk to correct
+	l.at, l.current = -1, nil // Remove outside of a tick has no walk to correct
 }
 
 // tickOn ticks the buses from l.at on, up to the end or a panic: one deferred call for all of them, as long as all goes well.
@@ -249,15 +293,15 @@ func (l *Loop) tickOn(now int64) {
 			l.Remove(bus)
 			l.broke(bus, reason)
 		default:
-			l.Remove(l.ticked)
+			l.Remove(l.current)
 			l.at++
-			l.broke(l.ticked, reason)
+			l.broke(l.current, reason)
 		}
 	}()
 	for l.at < len(l.buses) {
 		l.fetchAhead()
-		l.ticked, l.work.used = l.buses[l.at], 0
-		l.ticked.Tick(now)
+		l.current, l.work.used = l.buses[l.at], 0
+		l.current.Tick(now)
 		l.at++
 	}
 }
@@ -291,7 +335,7 @@ func (l *Loop) readMail() bool {
 			return false
 		case h == nil:
 			return true
-		case len(l.buses) > 0 && l.due-int64(frameTime) < h.from: // not after this tick, then
+		case !l.idle() && l.due-int64(frameTime) < h.from: // not after this tick, then
 			l.post.Store(true)
 			return true
 		}

@@ -2,6 +2,7 @@ package media
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 )
@@ -11,8 +12,13 @@ type traveller struct{ due []int64 }
 
 func (v *traveller) Tick(now int64) { v.due = append(v.due, now) }
 
+// explosive is a bus that panics.
+type explosive struct{}
+
+func (explosive) Tick(int64) { panic("on arrival") }
+
 // A bus goes from one loop to the other and back, twenty times, each time right after a tick. The loops' deadlines are 5 ms apart, so that its ticks are 25 ms
-// apart when it goes to the second one, and 15 when it comes back, whether that one has other buses or rests; or 20 ms more for each tick that a busy machine has missed, but never less.
+// apart when it goes to the second one, and 15 when it comes back, whether that one has other buses or rests; or 20 ms more for each tick that a busy machine has left out, but never less.
 func TestJoinKeepsTime(t *testing.T) {
 	for name, company := range map[string]bool{"the loops rest": false, "the loops have other buses": true} {
 		t.Run(name, func(t *testing.T) {
@@ -41,11 +47,11 @@ func TestJoinKeepsTime(t *testing.T) {
 				}
 				arrived := make(chan int)
 				on(from, func() {
-					last := from.Ticked()
+					last, there := from.Leave(v)
 					if n := len(v.due); v.due[n-1] != last {
 						t.Errorf("ticked at %d, and the loop says %d", v.due[n-1], last)
 					}
-					if !from.Remove(v) || from.Remove(v) {
+					if !there || from.Remove(v) {
 						t.Error("it was not there, or twice")
 					}
 					v.due = v.due[len(v.due)-1:]
@@ -71,6 +77,55 @@ func TestJoinKeepsTime(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a loop does with a bus that comes from another one depends on where its own ticks are: here it is ticked by hand, at deadlines in milliseconds.
+func TestJoin(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	for name, c := range map[string]struct {
+		ticked int64   // by the loop last
+		last   int64   // of the bus, on the other loop
+		due    []int64 // its ticks, with two more of the loop
+	}{
+		"the next one is 25 ms after the last":                   {1005, 1000, []int64{1025, 1045}},
+		"its own is to come":                                     {985, 1000, []int64{1025}}, // not at 1005
+		"15 ms, and made up for at once":                         {1020, 1005, []int64{1020, 1040, 1060}},
+		"the loop is late, and its next ticks would be early":    {920, 1005, nil},
+		"the loop is late, and its second next one is the first": {980, 1005, []int64{1020}},
+		"the bus was late, and two are made up for":              {1040, 1005, []int64{1020, 1040, 1060, 1080}},
+		"the bus was very late: three, and no more":              {1200, 1005, []int64{1160, 1180, 1200, 1220, 1240}},
+	} {
+		l := &Loop{broken: newBreakages(), at: -1, due: (c.ticked + 20) * ms}
+		v, other := new(traveller), new(traveller)
+		l.Add(other)
+		l.Join(v, c.last*ms)
+		if l.idle() || l.at != -1 {
+			t.Errorf("%s: at %d", name, l.at)
+		}
+		for range 2 {
+			l.tick(l.due)
+			l.due += 20 * ms
+		}
+		var due []int64
+		for _, at := range v.due {
+			due = append(due, at/ms)
+		}
+		if !slices.Equal(due, c.due) || len(other.due) != 2 {
+			t.Errorf("%s: ticked at %v, want %v; the other one %d times", name, due, c.due, len(other.due))
+		}
+		last, there := l.Leave(v)
+		if want := append([]int64{c.last}, c.due...); !there || c.due != nil && last != want[len(want)-1]*ms || c.due == nil && last != c.last*ms {
+			t.Errorf("%s: it leaves, and its last tick was at %d, there: %v", name, last/ms, there)
+		}
+		if _, there := l.Leave(v); there || len(l.joining) > 0 {
+			t.Errorf("%s: it is there still", name)
+		}
+	}
+	l := &Loop{broken: newBreakages(), at: -1, due: 1060 * ms}
+	bad := explosive{}
+	if l.Join(bad, 1000*ms); !l.idle() || l.at != -1 || len(l.broken.take()) != 1 {
+		t.Error("a bus that breaks on arrival is there still, or nobody is told")
 	}
 }
 

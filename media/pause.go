@@ -203,7 +203,7 @@ func (h *halt) stand(who *Loop) {
 
 // next is when the loop's next tick is due, if it has anything to tick.  For the owner of a paused engine.
 func (l *Loop) next() int64 {
-	if len(l.buses) > 0 {
+	if !l.idle() {
 		return l.due
 	}
 	return l.soon()

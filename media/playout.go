@@ -11,9 +11,9 @@ func (j *jitter) pop(dst []int16) bool {
 // have gone by since the last pop, one at least.
 func (j *jitter) passed(now int64) (ticks int64) {
 	ticks = 1
-	if missed := (now - j.Passed) - int64(frameTime); j.Passed != 0 && missed > 0 {
+	if missed := (now - j.Passed) - int64(frameTime); j.Passed != 0 && missed > -int64(frameTime) { // below 0: another loop ticks somewhat sooner
 		j.Clock += missed * int64(j.Frame) / int64(frameTime)
-		ticks += (missed-1)/int64(frameTime) + 1
+		ticks += (missed + int64(frameTime) - 1) / int64(frameTime)
 	}
 	j.Passed = now
 	return ticks

@@ -393,3 +393,17 @@ func TestWhoWaitsIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestClockFollowsAMove: a leg goes to a loop whose ticks are 5 ms sooner, and back: the playout's clock is the wall's still, as of two ticks before.
+func TestClockFollowsAMove(t *testing.T) {
+	var j jitter
+	j.setUp(160, 0)
+	const first = 1000
+	j.passed(first * 1e6)
+	for _, at := range []int64{1020, 1035, 1055, 1080, 1095, 1120, 1145, 1160} {
+		j.Clock += 160 // the pop before
+		if j.passed(at * 1e6); j.Clock != (at-first)*8 {
+			t.Errorf("at %d ms the clock is at %d, want %d samples", at, j.Clock, (at-first)*8)
+		}
+	}
+}

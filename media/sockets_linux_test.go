@@ -148,11 +148,10 @@ func TestALoopAsksForItsSockets(t *testing.T) {
 	}
 	wants("forty", legs...)
 	on(loop, func() {
-		loop.Remove(buses[0])
 		for _, l := range legs[:3] {
 			loop.Detach(l)
 		}
-		last := loop.Ticked()
+		last, _ := loop.Leave(buses[0])
 		e.loops[1].Do(func() {
 			for _, l := range legs[:3] {
 				e.loops[1].Attach(l)

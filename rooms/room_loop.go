@@ -20,7 +20,7 @@ type mailbox struct {
 }
 
 // do runs f on the room's loop after what was to run there before, between two ticks; it does not wait for that. False when
-// the loop is closed: then f never runs.
+// the loop is closed: then f never runs, as when it is closed while the room is on its way.
 func (r *Room) do(f func()) bool {
 	r.mailbox.mu.Lock()
 	defer r.mailbox.mu.Unlock()
@@ -61,10 +61,7 @@ func (r *Room) move(to *media.Loop, work *work, arrived func()) bool {
 
 // depart is the first half of move, on the loop that the room leaves.
 func (r *Room) depart(to *media.Loop, work *work, arrived func()) {
-	last, ticks := r.loop.Ticked(), r.loop.Remove(r)
-	for _, p := range r.members {
-		r.loop.Detach(p.leg)
-	}
+	last, ticks := r.loop.Leave(r)
 	arrive := func() {
 		defer r.settle(arrived)
 		r.loop, r.work = to, work
@@ -73,9 +70,14 @@ func (r *Room) depart(to *media.Loop, work *work, arrived func()) {
 			to.Join(r, last)
 		}
 	}
-	if !to.Do(arrive) { // the server ends
-		to, work = r.loop, r.work
-		arrive()
+	defer func() { // whatever becomes of the legs
+		if !to.Do(arrive) { // the server ends
+			to, work = r.loop, r.work
+			arrive()
+		}
+	}()
+	for _, p := range r.members {
+		r.loop.Detach(p.leg)
 	}
 }
 
