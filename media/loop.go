@@ -66,14 +66,20 @@ type Loop struct {
 	wake chan struct{} // the same, for a loop that has nothing to tick; holds one
 }
 
-// A loop is full with so many legs expected on it, or when its ticks take so long, on a machine that is slower: a quarter of the time that there is.
+// A loop is full with so many legs expected on it, or when its ticks take so long, on a machine that is slower: a quarter of the time that there is. It
+// labours when they take three fifths.
 const (
-	fullLoop = 1024
-	fullTick = int64(frameTime) / 4
+	FullLoop = 1024
+
+	fullTick   = int64(frameTime) / 4
+	labourTick = int64(frameTime) * 3 / 5
 )
 
 // full says whether the next loop is to be begun.  From any goroutine.
-func (l *Loop) full() bool { return l.expected.Load() >= fullLoop || l.clock.usual.Load() >= fullTick }
+func (l *Loop) full() bool { return l.expected.Load() >= FullLoop || l.clock.usual.Load() >= fullTick }
+
+// Labours says whether the loop's ticks take so much of the time that there is that a large bus had better be ticked by its Crew.  From any goroutine.
+func (l *Loop) Labours() bool { return l.clock.usual.Load() >= labourTick }
 
 // startLoop starts the loop's goroutine; close ends it and waits.  first is its first deadline; hands is how many help it with a large bus; h
 // is the pause in which it begins, or nil.

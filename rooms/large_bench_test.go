@@ -47,6 +47,7 @@ func BenchmarkBigRoom(b *testing.B) {
 		crew := media.NewCrew(hands)
 		defer crew.Close()
 		room.enlarge(crew)
+		room.large.shared = true
 		crews = append(crews, room.large)
 	}
 	payload := make([]byte, 160)

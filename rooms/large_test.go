@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sipconf/sipconf/codec"
 	"github.com/sipconf/sipconf/media"
@@ -37,6 +38,12 @@ func newTheatre(t testing.TB, seed uint64, hands ...int) *theatre {
 		s.legs.Level = true
 	}
 	return th
+}
+
+// becomesLarge makes a large room of it whose tick the crew, which may be nil, does from now on.
+func (r *Room) becomesLarge(crew *media.Crew) {
+	r.enlarge(crew)
+	r.large.shared = crew != nil
 }
 
 // joins lets one more join: somebody who is silent, sends noise of some loudness, or nothing.
@@ -118,7 +125,7 @@ func (th *theatre) tick() (events int) {
 	th.Helper()
 	for i, s := range th.scenes {
 		if len(s.room.members) >= largeFrom {
-			s.room.enlarge(th.crews[i])
+			s.room.becomesLarge(th.crews[i])
 		} else {
 			s.room.large = large{}
 		}
@@ -212,6 +219,7 @@ func TestLargeRoomBreaksAlone(t *testing.T) {
 		if r.large.crew == nil {
 			t.Error("the room is small")
 		}
+		r.large.shared = true
 	})
 	all[170].leg.Update(media.Session{Remote: netip.MustParseAddrPort("127.0.0.2:20000"), Codec: codec.PCMA})
 	for _, c := range all {
@@ -275,11 +283,51 @@ func TestRoomGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// drudge is a bus that takes that long in each tick.
+type drudge time.Duration
+
+func (d drudge) Tick(int64) { time.Sleep(time.Duration(d)) }
+
+// TestWhenTheCrewHelps: with as many members as fill a loop, or with fewer when the loop labours; and then until the room is small.
+func TestWhenTheCrewHelps(t *testing.T) {
+	h := newHouse(t, Config{})
+	loop := h.engine.Numbered(0)
+	at := func(members int) *Room {
+		c := newCrowd(members, 3)
+		c.room.loop = loop // on which it is not: the test ticks it
+		c.room.resize()
+		return c.room
+	}
+	full, small := at(sharedFrom), at(largeFrom-1)
+	if full.shares() != true || full.large.crew != loop.Crew() {
+		t.Error("the room fills the loop, and nobody helps")
+	}
+	nearly := at(sharedFrom - 1)
+	if nearly.shares() {
+		t.Error("the crew helps where the loop would have more to do with other rooms")
+	}
+	loop.Do(func() { loop.Add(drudge(13 * time.Millisecond)) })
+	waitFor(t, "the loop to labour", loop.Labours)
+	if !nearly.shares() || small.shares() {
+		t.Error("the loop labours, and nobody helps, or with a small room, too")
+	}
+	loop.Do(func() { loop.Remove(drudge(13 * time.Millisecond)) })
+	waitFor(t, "the loop to rest", func() bool { return !loop.Labours() })
+	nearly.members = nearly.members[:smallFrom+1]
+	if nearly.resize(); !nearly.shares() {
+		t.Error("the crew helps no more")
+	}
+	nearly.members = nearly.members[:smallFrom]
+	if nearly.resize(); nearly.shares() {
+		t.Error("the room is small, and the crew helps")
+	}
+}
+
 func TestLargeTickAllocatesNothing(t *testing.T) {
 	c := newCrowd(300, 300)
 	crew := media.NewCrew(1)
 	defer crew.Close()
-	c.room.enlarge(crew)
+	c.room.becomesLarge(crew)
 	for range 40 {
 		c.tick()
 	}

@@ -193,6 +193,7 @@ func TestLargeRoomGoesOn(t *testing.T) {
 	if p.room.large.crew == nil || p.twins[0].room.large.crew == nil {
 		t.Error("the room is small")
 	}
+	p.twins[0].room.large.shared = true // and the one that never moved is ticked by its loop alone
 	for range 20 {
 		p.tick()
 	}

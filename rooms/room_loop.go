@@ -79,6 +79,7 @@ func (r *Room) depart(to *media.Loop, work *work, arrived func()) {
 	for _, p := range r.members {
 		r.loop.Detach(p.leg)
 	}
+	r.large = large{} // the crew is this loop's
 }
 
 // attach takes the legs of all members to the room's loop. Who has closed his meanwhile is out.
@@ -102,10 +103,10 @@ func (r *Room) settle(arrived func()) {
 	arrived()
 }
 
-// relieve moves the room away from its loop if that is full and another one has less to do: rooms are made while they are small, and grow. A
-// large one, which other cores help, stays. Directory.mu is held.
+// relieve moves the room away from its loop if that is full and another one has less to do: rooms are made while they are small, and grow. One
+// that fills a loop by itself, and has the help of other cores, stays. Directory.mu is held.
 func (d *Directory) relieve(r *Room) {
-	if len(r.seats) > smallFrom {
+	if len(r.seats) >= sharedFrom {
 		return
 	}
 	to := d.config.Engine.Relief(r.home, r.expected)

@@ -56,23 +56,22 @@ func TestRoomsThatGrowLeaveAFullLoop(t *testing.T) {
 	}
 }
 
-// A room that other cores help stays where it is, however full that is, and others leave it.
+// A room that fills a loop by itself stays where it is, and others leave it.
 func TestALargeRoomStays(t *testing.T) {
 	h := newHouse(t, Config{MaxLegs: 3000, MaxParticipants: 2000})
-	for range 300 {
+	for range sharedFrom {
 		h.seat("1")
 	}
-	small := h.seat("2")
-	h.engine.Numbered(0).Expect(1000)
+	small := h.seat("2") // on the other loop, for the first one is full
+	h.moves(small.room, h.engine.Numbered(0))
 	h.seat("1")
 	if small.room.home.Number() != 0 {
 		t.Error("somebody else's room has moved")
 	}
 	h.seat("2")
-	if at := h.homes(); at[h.engine.Numbered(0)] != 301 || at[h.engine.Numbered(1)] != 2 || small.room.home.Number() != 1 {
+	if at := h.homes(); at[h.engine.Numbered(0)] != sharedFrom+1 || at[h.engine.Numbered(1)] != 2 || small.room.home.Number() != 1 {
 		t.Errorf("%v", at)
 	}
-	h.engine.Numbered(0).Expect(-1000)
 }
 
 // moves takes the room to the loop and waits until it is there.
@@ -314,6 +313,71 @@ func TestAPauseWaitsForAMove(t *testing.T) {
 	h.engine.Numbered(1).Expect(-2048)
 	h.engine.Numbered(0).Expect(1024)
 	p.Leave("hung up")
+}
+
+// While their room is between two loops 254 others come, a host begins to record, and Bob goes on with his mobile. When it has arrived all of that is so, and a
+// crew of the loop on which it is now does the work.
+func TestWhatIsAskedForInAMove(t *testing.T) {
+	h := newHouse(t, Config{MaxLegs: 1000, MaxParticipants: 1000})
+	ann, desk, mobile := h.calls("ann"), h.calls("desk"), h.calls("mobile")
+	for _, c := range []*call{ann, desk, mobile} {
+		t.Cleanup(c.leg.Close)
+	}
+	r, bob := h.seat("5234").Join(ann).seat.room, h.seat("5234").Join(desk)
+	h.Snapshot()
+	to := h.engine.Numbered(1)
+	release := h.holds(to)
+	defer release()
+	h.begins(r, to)
+	for i := range largeFrom - 2 {
+		h.seat("5234").Join(&call{id: fmt.Sprint(i), leg: media.NewLeg(media.LegConfig{}, &wire{})})
+	}
+	tape := new(reel)
+	rec, err := h.Record("5234", tapeOf(tape))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, release)
+	if !bob.Replace(mobile) {
+		t.Error("Bob cannot go on with his mobile")
+	}
+	right := false
+	if !r.wait(func() { right = len(r.members) == largeFrom && r.loop == to && r.large.crew == to.Crew() }) || !right {
+		t.Error("not all are there, or the crew is another loop's")
+	}
+	tape.runs(t)
+	h.Flush()
+	if s := h.engine.Stats(); s.Attached != largeFrom || s.Panics > 0 || h.told(Joined) != largeFrom {
+		t.Errorf("%+v, %d have joined", s, h.told(Joined))
+	}
+	if now := h.kinds(Replaced); len(now) != 1 || now[0].Before != "desk" || now[0].Call != "mobile" {
+		t.Errorf("%+v", now)
+	}
+	h.Directory.Close()
+	h.whole(rec, tape)
+}
+
+// The server stops while a room is between two loops: nobody stays in it, and what was recorded is whole.
+func TestTheServerStopsInAMove(t *testing.T) {
+	h := newHouse(t, Config{})
+	ann := h.calls("ann")
+	defer ann.leg.Close()
+	r := h.seat("5234").Join(ann).seat.room
+	tape := new(reel)
+	rec, err := h.Record("5234", tapeOf(tape))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape.runs(t)
+	release := h.holds(h.engine.Numbered(1))
+	defer release()
+	h.begins(r, h.engine.Numbered(1))
+	time.AfterFunc(20*time.Millisecond, release)
+	h.Directory.Close()
+	h.whole(rec, tape)
+	if s := h.engine.Stats(); s.Attached != 0 || h.told(Left) != 1 || h.told(RoomGone) != 1 {
+		t.Errorf("%+v; %d have left", s, h.told(Left))
+	}
 }
 
 // The loop to which a room goes is closed when it comes: it goes on where it was.

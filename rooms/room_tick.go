@@ -5,7 +5,7 @@ import "github.com/sipconf/sipconf/media/mixer"
 // Tick pulls one frame from every leg and then pushes one to every leg. On the loop only; it
 // allocates nothing.
 func (r *Room) Tick(now int64) {
-	if r.large.crew != nil {
+	if r.shares() {
 		r.tickTogether(now)
 		return
 	}

@@ -38,6 +38,7 @@ func TestAllSocketsAreAsked(t *testing.T) {
 		defer c.leg.Close()
 		there = append(there, h.seat("5234").Join(c))
 	}
+	there[0].seat.room.wait(func() { there[0].seat.room.large.shared = true })
 	waitFor(t, "the sockets of all", func() bool { return asked(there) })
 	there[1].Leave("hung up")
 	there[largeFrom+1].Leave("hung up")

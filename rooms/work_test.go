@@ -33,7 +33,7 @@ func grand(t *testing.T, pitch float64, w *work) *scene {
 	}
 	crew := media.NewCrew(1)
 	t.Cleanup(crew.Close)
-	s.room.enlarge(crew)
+	s.room.becomesLarge(crew)
 	return s
 }
 
