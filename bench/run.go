@@ -60,6 +60,7 @@ func (l *load) measure(ctx context.Context, local netip.AddrPort, r *report) (er
 			return err
 		}
 	}
+	l.server.metrics(ctx) // what it takes to answer this once is none of the legs'
 	empty, known := use(l.server.pid)
 	say("%d legs call in at %.0f per second, %d rooms, server %s", l.o.legs, l.o.rate, l.o.rooms, l.server.addr)
 	if err := l.callIn(ctx); err != nil {
