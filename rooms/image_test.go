@@ -176,7 +176,7 @@ var anew = map[string]string{
 	"Directory.works": "likewise",
 	"Room.home":       "its loop: nothing is on its way in a pause",
 	"Room.mailbox":    "likewise",
-	"Room.large":      "follows from how many members there are",
+	"Room.large":      "the loop's, and made for the members that there are; but whether the crew does the tick is RoomImage.Shared",
 
 	"Participant.leg":    "media's, and found by the call",
 	"Participant.rights": "of one tick",

@@ -18,6 +18,7 @@ type RoomImage struct {
 	Locked      bool
 	Silent      bool
 	Taped       bool
+	Shared      bool // a crew does the tick
 	Loudest     int
 	Limiter     mixer.Limiter
 	Chime       ChimeImage
@@ -55,7 +56,7 @@ type AnnouncementImage struct {
 func (r *Room) save(im *RoomImage, s *savedSounds) {
 	*im = RoomImage{
 		Number: r.number, Created: r.created, Loop: r.loop.Number(), Incarnation: r.incarnation, Locked: r.locked,
-		Silent: r.silent, Taped: r.taped, Loudest: r.loudest, Limiter: r.limiter, Chime: r.chime.save(s), Words: r.words.save(s),
+		Silent: r.silent, Taped: r.taped, Shared: r.large.shared, Loudest: r.loudest, Limiter: r.limiter, Chime: r.chime.save(s), Words: r.words.save(s),
 		Members: make([]ParticipantImage, len(r.members)),
 	}
 	var numbers map[*Participant]int // nearly nobody has a mate
@@ -92,7 +93,7 @@ func (w *words) save(s *savedSounds) WordsImage {
 func (im *RoomImage) restore(d *Directory, s *restoredSounds) (*Room, error) {
 	r := newRoom(im.Number, nil, nil, d.tones, d.events)
 	r.created, r.incarnation, r.locked = im.Created, im.Incarnation, im.Locked
-	r.silent, r.taped, r.loudest, r.limiter = im.Silent, im.Taped, im.Loudest, im.Limiter
+	r.silent, r.taped, r.large.shared, r.loudest, r.limiter = im.Silent, im.Taped, im.Shared, im.Loudest, im.Limiter
 	var err error
 	if r.chime, err = im.Chime.restore(s); err != nil {
 		return nil, err

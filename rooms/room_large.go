@@ -12,14 +12,14 @@ const (
 	smallFrom = 191
 )
 
-// sharedFrom is with how many members the crew does it. Together they are done in half of the time, with two cores, but take some 7 % more CPU: so the loop
-// does it alone as long as it would have other rooms besides, unless it labours.
+// sharedFrom is with how many members the crew does it. Together they are done in half of the time, with two cores, but take some 7 % more CPU: so below
+// that the loop does it alone, unless it labours.
 const sharedFrom = media.FullLoop
 
 // large is what a room needs besides while it is large. The zero value is that of a small room.
 type large struct {
 	crew   *media.Crew // nil: the room is small
-	shared bool        // the crew does the tick, from now on
+	shared bool        // the crew does the tick, if there is one, from now on; the only field that outlives the loop
 	desks  []desk      // by the number of the hand
 	news   []bool      // of which member there is something to tell
 
@@ -35,7 +35,7 @@ func (r *Room) resize() {
 	switch n := len(r.members); {
 	case n <= smallFrom:
 		r.large = large{}
-	case n >= largeFrom:
+	case n >= largeFrom, r.large.shared: // which has come from another loop while it shrinks
 		r.enlarge(r.loop.Crew())
 	}
 }
@@ -48,7 +48,7 @@ func (r *Room) enlarge(crew *media.Crew) {
 	}
 	l, size := &r.large, len(r.work.quiet)
 	if l.crew != crew {
-		*l = large{crew: crew, desks: make([]desk, crew.Hands())}
+		*l = large{crew: crew, shared: l.shared, desks: make([]desk, crew.Hands())}
 		for i := range l.desks {
 			l.desks[i] = newDesk(size)
 			l.desks[i].heard = make([]int32, size)
@@ -64,7 +64,10 @@ func (r *Room) enlarge(crew *media.Crew) {
 // shares says whether the crew does this tick. What it has begun to do it goes on with, as long as the room is large.
 func (r *Room) shares() bool {
 	l := &r.large
-	if l.crew != nil && !l.shared {
+	if l.crew == nil {
+		return false
+	}
+	if !l.shared {
 		l.shared = len(r.members) >= sharedFrom || r.loop.Labours()
 	}
 	return l.shared

@@ -76,10 +76,10 @@ func (r *Room) depart(to *media.Loop, work *work, arrived func()) {
 			arrive()
 		}
 	}()
+	r.large = large{shared: r.large.shared} // the crew is this loop's
 	for _, p := range r.members {
 		r.loop.Detach(p.leg)
 	}
-	r.large = large{} // the crew is this loop's
 }
 
 // attach takes the legs of all members to the room's loop. Who has closed his meanwhile is out.

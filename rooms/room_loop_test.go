@@ -64,7 +64,9 @@ func TestALargeRoomStays(t *testing.T) {
 	}
 	small := h.seat("2") // on the other loop, for the first one is full
 	h.moves(small.room, h.engine.Numbered(0))
+	h.engine.Numbered(0).Expect(2000) // so that both would be more alike if it went
 	h.seat("1")
+	h.engine.Numbered(0).Expect(-2000)
 	if small.room.home.Number() != 0 {
 		t.Error("somebody else's room has moved")
 	}
@@ -355,6 +357,44 @@ func TestWhatIsAskedForInAMove(t *testing.T) {
 	}
 	h.Directory.Close()
 	h.whole(rec, tape)
+}
+
+// A room whose crew does the tick has it done by the crew of the loop to which it moves, also while it shrinks and would not become large any more. One that is
+// ticked by its loop does not keep the crew of the loop before.
+func TestALargeRoomMoves(t *testing.T) {
+	for _, shared := range []bool{true, false} {
+		h := newHouse(t, Config{MaxLegs: 1000, MaxParticipants: 1000})
+		var in []*Participant
+		for i := range largeFrom + 44 {
+			in = append(in, h.seat("5234").Join(&call{id: fmt.Sprint(i), leg: media.NewLeg(media.LegConfig{}, &wire{})}))
+		}
+		r := in[0].seat.room
+		r.wait(func() { r.large.shared = shared })
+		for i, members := range []int{largeFrom + 44, smallFrom + 1, smallFrom} {
+			var leaving sync.WaitGroup // each waits for a tick
+			for _, p := range in[members:] {
+				leaving.Go(func() { p.Leave("hung up") })
+			}
+			leaving.Wait()
+			in = in[:members]
+			to := h.engine.Numbered((i + 1) % 2)
+			h.moves(r, to)
+			var l large
+			if !r.wait(func() { l = r.large }) {
+				t.Fatal("the loop does not answer")
+			}
+			large := members >= largeFrom || shared && members > smallFrom
+			if l.crew != nil && l.crew != to.Crew() || large && (l.crew == nil || len(l.news) < members || shared && !l.shared) || members == smallFrom && l.crew != nil {
+				t.Errorf("shared %v, with %d on loop %d: a crew %v, that of this loop %v, shared %v, of %d it is noted what is new",
+					shared, members, to.Number(), l.crew != nil, l.crew == to.Crew(), l.shared, len(l.news))
+			}
+			before := h.engine.Stats().Ticks
+			waitFor(t, "some ticks", func() bool { return h.engine.Stats().Ticks > before+20 })
+			if s := h.engine.Stats(); s.Attached != members || s.Panics > 0 {
+				t.Errorf("with %d: %+v", members, s)
+			}
+		}
+	}
 }
 
 // The server stops while a room is between two loops: nobody stays in it, and what was recorded is whole.
