@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	_, _ = program() // serve tells the error; to build it takes longer than an Asterisk waits that asks whether it is there, and that does not ask again for a while
 	status := m.Run()
 	os.RemoveAll(workshop)
 	os.Exit(status)
