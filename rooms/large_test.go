@@ -299,7 +299,7 @@ func TestWhenTheCrewHelps(t *testing.T) {
 		return c.room
 	}
 	full, small := at(sharedFrom), at(largeFrom-1)
-	if full.shares() != true || full.large.crew != loop.Crew() {
+	if !full.shares() || full.large.crew != loop.Crew() {
 		t.Error("the room fills the loop, and nobody helps")
 	}
 	nearly := at(sharedFrom - 1)
