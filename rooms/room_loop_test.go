@@ -99,7 +99,6 @@ type talker struct {
 	testing.TB
 	*net.UDPConn
 	leg  *media.Leg
-	seq  uint16
 	had  uint16 // the sequence number that has come last
 	ts   uint32 // its timestamp
 	sent int
